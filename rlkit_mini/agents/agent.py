@@ -1,0 +1,173 @@
+"""What every agent is: a population over settings x seeds, with a policy, saved and loaded without executing code."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import itertools
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from rlkit_mini.files import whole_file
+from rlkit_mini.networks import Streams
+from rlkit_mini.pointmass import ACTIONS, sample_actions
+
+# Hyperparameters that the losses use one value a member of, so that a list of them makes a sweep
+SWEEPABLE = {
+    "discount": "[0, 1)",
+    "alpha": "[0, inf)",
+    "temperature": "(0, inf)",
+    "expectile": "(0, 1)",
+    "rnd_weight": "[0, inf)",
+    "epsilon": "[0, 1]",
+}
+# Those that shape the population as a whole
+SHARED = {"learning_rate": "(0, inf)", "batch_size": "[1, inf)", "target_period": "[1, inf)"}
+
+
+class Agent(nn.Module):
+    """A population of agents: every combination of the swept hyperparameters, each with every seed.
+
+    Members are ordered settings first, seeds last: an array (..., members) reshapes to
+    (..., *lengths of the swept lists, seeds).
+
+    Attributes:
+        seeds: (members,) the seed of each member.
+        settings: each member's hyperparameters, a dict.
+        grid: name -> values of the hyperparameters that were given as lists.
+        batch_size: transitions an update takes; 0 for an agent that does not learn.
+    """
+
+    batch_size = 0
+
+    def __init__(self, *, seeds=1, device="cpu", **configuration) -> None:
+        """`seeds`: how many (0, 1, ...) or which; `configuration`: everything else that a subclass was given."""
+        super().__init__()
+        known = {name for kind in type(self).__mro__[:-2] for name in inspect.signature(kind.__init__).parameters}
+        for name in configuration.keys() - known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise TypeError(f"{type(self).__name__} has no setting {name!r}{hint}")
+        distinct = _checked_seeds(seeds)
+        self.configuration = {name: _checked(name, value) for name, value in configuration.items()} | {
+            "seeds": distinct
+        }
+        self.grid = {name: value for name, value in self.configuration.items() if isinstance(value, list)}
+        del self.grid["seeds"]
+        combinations = list(itertools.product(*self.grid.values()))
+        single = {name: value for name, value in self.configuration.items() if name in SWEEPABLE}
+        self.settings = [
+            single | dict(zip(self.grid, values, strict=True)) for values in combinations for _ in distinct
+        ]
+        self.seeds = np.array(distinct * len(combinations))
+        self.device = torch.device(device)
+        for name, value in self.configuration.items():
+            if name in SWEEPABLE:  # (members, 1), to broadcast against (members, batch)
+                column = [[setting[name]] for setting in self.settings]
+                setattr(self, name, torch.tensor(column, dtype=torch.float32, device=self.device))
+            elif name != "seeds":
+                setattr(self, name, value)
+        self.minibatches = Streams(self.seeds, "minibatches")
+
+    @property
+    def members(self) -> int:
+        return len(self.seeds)
+
+    def describe(self, member: int) -> str:
+        """One member in words: its seed and its values of what was swept."""
+        swept = ", ".join(f"{name} {self.settings[member][name]:g}" for name in self.grid)
+        return f"seed {self.seeds[member]}" + (f", {swept}" if swept else "")
+
+    def policy(self, observations, greedy: bool = True) -> Tensor:
+        """Action probabilities (members, n, 5) at observations (n, 2) or (members, n, 2).
+
+        `greedy` puts everything on the likeliest action; otherwise the distribution that `act` draws from.
+        """
+        with torch.no_grad():
+            probabilities = self.action_probabilities(self.as_inputs(observations))
+        if greedy:
+            probabilities = nn.functional.one_hot(probabilities.argmax(dim=-1), len(ACTIONS)).to(probabilities.dtype)
+        return probabilities
+
+    def action_probabilities(self, observations: Tensor) -> Tensor:
+        """The distribution that acts: (members, n, 2) -> (members, n, 5)."""
+        raise NotImplementedError
+
+    def act(self, observations, rng: np.random.Generator) -> np.ndarray:
+        """Actions (members, n) at observations (n, 2) or (members, n, 2), drawn from the policy that acts."""
+        probabilities = self.policy(observations, greedy=False).cpu().numpy()
+        return sample_actions(probabilities, rng.random(probabilities.shape[:-1]))
+
+    def as_inputs(self, observations) -> Tensor:
+        """Observations (n, 2) or (members, n, 2), an array or a tensor, as (members, n, 2) float32."""
+        observations = torch.as_tensor(observations, dtype=torch.float32, device=self.device)
+        if observations.ndim not in (2, 3) or observations.shape[-1] != 2:
+            raise ValueError(f"observations have shape {tuple(observations.shape)}; expected (n, 2) or (members, n, 2)")
+        return observations.expand(self.members, *observations.shape[-2:])
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write all members' tensors (safetensors) with the configuration (JSON in its header)."""
+        header = {"agent": type(self).__name__, "configuration": json.dumps(self.configuration)}
+        tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        with whole_file(path) as part:
+            safetensors.torch.save_file(tensors, part, metadata=header)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike, device: str = "cpu") -> Agent:
+        """Read what `save` wrote; functions given in place of the paper's are not saved, the paper's come back.
+
+        Raises:
+            FileNotFoundError, or ValueError where the file is no saved agent of this class.
+        """
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"no saved agent at {path}")
+        try:
+            with safetensors.safe_open(path, framework="pt") as file:
+                header = file.metadata() or {}
+            tensors = safetensors.torch.load_file(path, device=device)
+        except safetensors.SafetensorError as error:
+            raise ValueError(f"{path} is damaged or no safetensors file ({error}); save the agent again") from None
+        if header.get("agent") != cls.__name__:
+            raise ValueError(f"{path} holds {header.get('agent', 'no agent')}; expected {cls.__name__}")
+        try:
+            agent = cls(**json.loads(header["configuration"]), device=device)
+            agent.load_state_dict(tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise ValueError(f"{path} does not fit {cls.__name__} ({reason}); save the agent again") from None
+        return agent
+
+
+def _checked_seeds(seeds) -> list[int]:
+    distinct = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]
+    if not distinct or min(distinct) < 0 or len(set(distinct)) < len(distinct):
+        raise ValueError(f"seeds is {seeds!r}; expected a positive count, or distinct integers >= 0")
+    return distinct
+
+
+def _checked(name: str, value):
+    """A configuration entry within its range; a sweepable list stays a list."""
+    bounds = SWEEPABLE.get(name) or SHARED.get(name)
+    if bounds is None:
+        return value
+    if np.ndim(value) and name in SWEEPABLE:
+        values = [_checked(name, entry) for entry in value]
+        if not values:
+            raise ValueError(f"{name} is an empty list; expected at least one value")
+        return values
+    low, high = (float(bound) for bound in bounds[1:-1].split(","))
+    inside = isinstance(value, (int, float, np.number)) and math.isfinite(value)
+    inside = inside and (low <= value if bounds[0] == "[" else low < value)
+    inside = inside and (value <= high if bounds[-1] == "]" else value < high)
+    if not inside:
+        large = "; for infinity take 1e9" if high == math.inf and value == math.inf else ""
+        raise ValueError(f"{name} is {value!r}; expected a finite number in {bounds}{large}")
+    return int(value) if isinstance(value, (int, np.integer)) else float(value)

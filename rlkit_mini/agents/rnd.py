@@ -1,0 +1,107 @@
+"""RND: random network distillation (Burda et al. 2018, arXiv 1810.12894).
+
+Differs from the paper: a double DQN takes PPO's place, exploration is reward-free unless asked otherwise, and the bonus
+is divided by a running root mean square of itself (the paper: by the running deviation of its discounted sums).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rlkit_mini.agents.dqn import DQN
+from rlkit_mini.networks import PopulationMLP
+
+
+def novelty_bonus(predicted: Tensor, target: Tensor) -> Tensor:
+    """||f_hat(s') - f(s')||^2 of features (..., features): one value a transition, (...,)."""
+    return ((predicted - target) ** 2).sum(dim=-1)
+
+
+def epsilon_greedy(q_values: Tensor, epsilon: float | Tensor) -> Tensor:
+    """Probabilities (..., actions): epsilon spread evenly over all actions, the rest on the greedy one.
+
+    Args:
+        q_values: (..., actions).
+        epsilon: a number, or a tensor that broadcasts against (...,).
+    """
+    epsilon = torch.as_tensor(epsilon, dtype=q_values.dtype, device=q_values.device).unsqueeze(-1)
+    count = q_values.shape[-1]
+    greedy = nn.functional.one_hot(q_values.argmax(dim=-1), count).to(q_values.dtype)
+    return epsilon / count + (1 - epsilon) * greedy
+
+
+class RND(DQN):
+    """Explores where a network fails to predict the features of a fixed random one.
+
+    Args:
+        rnd_weight: of the normalised bonus in the critic's reward; one number, or a list to sweep.
+        epsilon: share of random actions; one number, or a list to sweep.
+        rnd_hidden, rnd_features: layers and outputs of both RND networks.
+        extrinsic: whether the critic's reward includes the environment's.
+        bonus: `novelty_bonus`, or yours.
+        normalise: whether the bonus is divided by its running scale.
+        batch_size, dqn: the settings of `DQN`.
+    """
+
+    def __init__(
+        self,
+        *,
+        rnd_weight=1.0,
+        epsilon=0.3,
+        rnd_hidden=(32, 32),
+        rnd_features=5,
+        extrinsic=False,
+        normalise=True,
+        bonus=novelty_bonus,
+        batch_size=64,
+        **dqn,
+    ) -> None:
+        super().__init__(
+            rnd_weight=rnd_weight,
+            epsilon=epsilon,
+            rnd_hidden=rnd_hidden,
+            rnd_features=rnd_features,
+            extrinsic=extrinsic,
+            normalise=normalise,
+            batch_size=batch_size,
+            **dqn,
+        )
+        self.bonus = bonus
+        sizes = [2, *rnd_hidden, rnd_features]
+        self.random_network = PopulationMLP(self.seeds, "rnd target", sizes, initial="normal").to(self.device)
+        self.random_network.requires_grad_(False)
+        self.predictor = PopulationMLP(self.seeds, "rnd predictor", sizes).to(self.device)
+        self.predictor_optimizer = torch.optim.Adam(self.predictor.parameters(), lr=self.learning_rate, fused=True)
+        self.register_buffer("mean_square", torch.zeros(self.members, 1, device=self.device))
+        self.start_observation: Tensor | None = None  # told by `explore`
+
+    def action_probabilities(self, observations: Tensor) -> Tensor:
+        return epsilon_greedy(self.critic(observations), self.epsilon)
+
+    def novelty(self, observations) -> Tensor:
+        """The bonus (members, n) that the observations (n, 2) or (members, n, 2) would earn, unnormalised."""
+        with torch.no_grad():
+            observations = self.as_inputs(observations)
+            return self.bonus(self.predictor(observations), self.random_network(observations))
+
+    def update(self, batch) -> Tensor:
+        """One step of predictor and critic on a minibatch; the critic's loss of each member (members,)."""
+        bonus = self.bonus(self.predictor(batch.next_observations), self.random_network(batch.next_observations))
+        self.predictor_optimizer.zero_grad()
+        bonus.mean(dim=-1).sum().backward()
+        self.predictor_optimizer.step()
+
+        bonus = bonus.detach()
+        rate = max(0.01, 1 / (self.updates + 1))
+        self.mean_square += rate * ((bonus**2).mean(dim=-1, keepdim=True) - self.mean_square)
+        scale = self.mean_square.sqrt() if self.normalise else 1.0
+        rewards = self.rnd_weight * bonus / scale + (batch.rewards if self.extrinsic else 0.0)
+        # The intrinsic return goes on after the goal: from the start, where the next episode begins
+        ended = batch.terminations.bool().unsqueeze(-1)
+        continued = torch.where(ended, self.start_observation, batch.next_observations)
+        return super().update(
+            batch._replace(
+                rewards=rewards, next_observations=continued, terminations=torch.zeros_like(batch.terminations)
+            )
+        )

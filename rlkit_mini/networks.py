@@ -1,0 +1,125 @@
+"""Networks and randomness for populations: every tensor has a leading `members` axis, and members never mix."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class Streams:
+    """One independent random stream per (seed, purpose); members with equal seeds see equal numbers.
+
+    Numbers are drawn in blocks and served in order, so what a stream gives does not depend on how it is asked.
+
+    Args:
+        seeds: (members,) non-negative integers.
+        purpose: names the stream, so that what one part of an agent draws never shifts another's numbers.
+        kind: "random" (uniform in [0, 1)) or "standard_normal".
+    """
+
+    BLOCK = 4096
+
+    def __init__(self, seeds: Sequence[int], purpose: str, kind: str = "random") -> None:
+        distinct, self._member = np.unique(np.asarray(seeds, dtype=np.int64), return_inverse=True)
+        generators = [np.random.default_rng([seed, zlib.crc32(purpose.encode())]) for seed in distinct]
+        self._draws = [getattr(generator, kind) for generator in generators]
+        self._block, self._used = np.empty((len(distinct), 0)), 0
+
+    def draw(self, *size: int) -> np.ndarray:
+        """The next numbers: (members, *size)."""
+        count = math.prod(size)
+        if self._used + count > self._block.shape[1]:
+            fresh = np.stack([draw(max(count, self.BLOCK)) for draw in self._draws])
+            self._block, self._used = np.concatenate([self._block[:, self._used :], fresh], axis=1), 0
+        numbers = self._block[self._member, self._used : self._used + count]
+        self._used += count
+        return numbers.reshape(-1, *size)
+
+
+def _uniform_layer(streams: Streams, n_in: int, n_out: int) -> tuple[np.ndarray, np.ndarray]:
+    bound = 1 / math.sqrt(n_in)
+    return bound * (2 * streams.draw(n_in, n_out) - 1), bound * (2 * streams.draw(1, n_out) - 1)
+
+
+def _normal_layer(streams: Streams, n_in: int, n_out: int) -> tuple[np.ndarray, np.ndarray]:
+    weight = streams.draw(n_in, n_out)
+    return weight, np.zeros((len(weight), 1, n_out))
+
+
+class PopulationMLP(nn.Module):
+    """A multilayer perceptron a member: (members, batch, in) -> (members, batch, out), one batched product a layer.
+
+    Args:
+        seeds, purpose: of the initial weights.
+        sizes: in, hidden..., out.
+        activation: "tanh" or "relu".
+        initial: "uniform", all parameters within 1 / sqrt(in), or "normal", N(0, 1) weights without biases.
+    """
+
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        purpose: str,
+        sizes: Sequence[int],
+        activation: str = "tanh",
+        initial: str = "uniform",
+    ) -> None:
+        super().__init__()
+        self.activation = {  # in place: nothing else needs what goes in
+            "tanh": torch.tanh_,
+            "relu": torch.relu_,
+        }[activation]
+        kind, layer = {"uniform": ("random", _uniform_layer), "normal": ("standard_normal", _normal_layer)}[initial]
+        streams = Streams(seeds, f"{purpose} weights", kind)
+        self.layers = []  # (weight (members, in, out), bias (members, 1, out)) of each layer
+        for number, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
+            parameters = [nn.Parameter(torch.as_tensor(p, dtype=torch.float32)) for p in layer(streams, n_in, n_out)]
+            self.register_parameter(f"weight{number}", parameters[0])
+            self.register_parameter(f"bias{number}", parameters[1])
+            self.layers.append(parameters)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        *hidden, (last_weight, last_bias) = self.layers
+        for weight, bias in hidden:
+            inputs = self.activation(torch.baddbmm(bias, inputs, weight))
+        return torch.baddbmm(last_bias, inputs, last_weight)
+
+
+class FourierFeatures(nn.Module):
+    """Random Fourier features (Tancik et al. 2020, arXiv 2006.10739): (members, batch, 2) -> (members, batch, 64).
+
+    sin and cos of 2 pi B x, B ~ N(0, scale^2) and fixed: near positions become well separated inputs.
+    """
+
+    def __init__(self, seeds: Sequence[int], purpose: str, count: int = 32, scale: float = 1.0) -> None:
+        super().__init__()
+        frequencies = 2 * math.pi * scale * Streams(seeds, f"{purpose} frequencies", "standard_normal").draw(2, count)
+        self.register_buffer("frequencies", torch.as_tensor(frequencies, dtype=torch.float32))
+
+    def forward(self, observations: Tensor) -> Tensor:
+        phases = torch.bmm(observations, self.frequencies)
+        return torch.cat([phases.sin(), phases.cos()], dim=-1)
+
+
+def observation_network(
+    seeds: Sequence[int], purpose: str, outputs: int, hidden: Sequence[int] = (64, 64), features: str = "fourier"
+) -> nn.Module:
+    """A network on observations: (members, batch, 2) -> (members, batch, outputs).
+
+    Args:
+        features: "fourier" (random Fourier features, then ReLU layers, which learn these mazes in far fewer updates)
+            or "position" (the raw observation, then tanh layers, as the course has it).
+    """
+    if features == "fourier":
+        encoder = FourierFeatures(seeds, purpose)
+        sizes = [2 * encoder.frequencies.shape[-1], *hidden, outputs]
+        return nn.Sequential(encoder, PopulationMLP(seeds, purpose, sizes, "relu"))
+    if features == "position":
+        return PopulationMLP(seeds, purpose, [2, *hidden, outputs], "tanh")
+    raise ValueError(f"features is {features!r}; expected 'fourier' or 'position'")

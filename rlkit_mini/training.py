@@ -1,0 +1,124 @@
+"""Offline training of a population on fixed transitions, held against the oracle while it trains."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import trange
+
+from rlkit_mini.agents.agent import Agent
+from rlkit_mini.data import Batch, Transitions
+from rlkit_mini.oracle import Oracle
+
+
+@dataclasses.dataclass
+class History:
+    """What was seen during training, at `updates` (evaluations,).
+
+    Attributes:
+        returns: (evaluations, members) exact returns of the greedy policy; None without an oracle.
+        losses: (evaluations, members) mean since the evaluation before.
+    """
+
+    updates: np.ndarray
+    returns: np.ndarray | None
+    losses: np.ndarray
+
+
+class TrainingDivergedError(RuntimeError):
+    """A loss became infinite or no number; `history` holds what was seen until then."""
+
+    def __init__(self, message: str, history: History) -> None:
+        super().__init__(message)
+        self.history = history
+
+
+def train_offline(
+    agent: Agent,
+    data: Transitions | Sequence[Transitions],
+    updates: int = 4000,
+    oracle: Oracle | None = None,
+    evaluations: int = 10,
+    on_evaluation: Callable[[History], None] | None = None,
+    progress: bool = True,
+) -> History:
+    """Train every member on minibatches of the data, drawn with replacement from a stream of its seed.
+
+    An interruption keeps what was learnt and gives the history so far.
+
+    Args:
+        data: for all members, or one `Transitions` of equal length for each.
+        updates: minibatches a member.
+        oracle: of the data's maze; gives exact returns.
+        evaluations: how often to look, evenly spaced, the last after the last update.
+        on_evaluation: called with the history so far.
+
+    Raises:
+        TrainingDivergedError: a loss became infinite or no number.
+    """
+    if not agent.batch_size:
+        raise TypeError(f"{type(agent).__name__} does not learn from data; train BC, DQN or CQL")
+    if updates < 1 or evaluations < 1:
+        raise ValueError(f"updates is {updates} and evaluations {evaluations}; expected both to be at least 1")
+    stored = _stack(data, agent)
+    size, rows = stored.actions.shape[1], torch.arange(len(stored.actions), device=agent.device).unsqueeze(-1)
+    marks = set(np.linspace(0, updates, min(evaluations, updates) + 1)[1:].round().astype(int))
+    seen: list[tuple] = []
+    total, since = torch.zeros(agent.members, device=agent.device), 0
+    try:
+        for update in trange(
+            1, updates + 1, desc=f"training {type(agent).__name__}", disable=not progress, leave=False
+        ):
+            picks = torch.from_numpy((agent.minibatches.draw(agent.batch_size) * size).astype(np.int64))
+            picks = picks.to(agent.device)
+            total += agent.update(Batch(*(tensor[rows, picks] for tensor in stored)))
+            since += 1
+            if update in marks:
+                losses = (total / since).cpu().numpy()
+                returns = oracle.evaluate(agent.policy(oracle.observations).cpu()).episode_return if oracle else None
+                seen.append((update, returns, losses))
+                _check_finite(agent, losses, seen)
+                total, since = torch.zeros_like(total), 0
+                if on_evaluation:
+                    on_evaluation(_history(seen))
+    except KeyboardInterrupt:
+        print(f"interrupted after {update - 1:,} of {updates:,} updates: what was learnt is kept")
+    return _history(seen)
+
+
+def _stack(data: Transitions | Sequence[Transitions], agent: Agent) -> Batch:
+    """All transitions on the device, (members or 1, n, ...)."""
+    each = [data] if isinstance(data, Transitions) else list(data)
+    if len(each) not in (1, agent.members):
+        raise ValueError(f"{len(each)} data sets for {agent.members} members; expected one, or one a member")
+    if len({len(transitions) for transitions in each}) > 1 or not len(each[0]):
+        raise ValueError(
+            f"data sets of {sorted({len(t) for t in each})} transitions; expected equal lengths of at least 1"
+        )
+
+    def stack(name: str) -> Tensor:
+        return torch.stack([getattr(transitions, name) for transitions in each]).to(agent.device)
+
+    columns = {name: stack(name) for name in Batch._fields}
+    columns["terminations"] = columns["terminations"].to(torch.float32)
+    return Batch(**columns)
+
+
+def _history(seen: list[tuple]) -> History:
+    updates, returns, losses = ([entry[i] for entry in seen] for i in range(3))
+    known = seen and returns[0] is not None
+    return History(np.array(updates), np.array(returns) if known else None, np.array(losses))
+
+
+def _check_finite(agent: Agent, losses: np.ndarray, seen: list[tuple]) -> None:
+    bad = np.flatnonzero(~np.isfinite(losses))
+    if len(bad):
+        raise TrainingDivergedError(
+            f"the loss of member {bad[0]} ({agent.describe(bad[0])}) is {losses[bad[0]]} before update {seen[-1][0]}; "
+            "a smaller learning_rate or alpha may help, and the error's .history holds what came before",
+            _history(seen[:-1]),
+        )

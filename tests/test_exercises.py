@@ -1,0 +1,445 @@
+"""The exercises: right answers pass, every known mistake is told by its name, and nothing stops the notebook."""
+
+import json
+import os
+import re
+import types
+
+import numpy as np
+import pytest
+import torch
+
+from rlkit_mini import exercises
+from rlkit_mini.exercises import EXERCISES, exercise, hint, progress, quiz, show_solution
+from rlkit_mini.exercises.checking import TEXTS, judge
+from rlkit_mini.exercises.quizzes import QUIZZES
+from rlkit_mini.mazes import UnknownNameError
+
+MUTANTS = [(name, mistake) for name, item in EXERCISES.items() for mistake in item.misconceptions]
+
+
+@pytest.fixture(autouse=True)
+def shown(monkeypatch, tmp_path):
+    """The boxes shown, with progress kept in a folder of the test's own."""
+    boxes = []
+    monkeypatch.setattr(exercises, "display", boxes.append)
+    monkeypatch.setenv("RLKIT_MINI_PROGRESS", str(tmp_path / "progress.json"))
+    return boxes
+
+
+def written_by_learner(name, function):
+    """`function` under the exercise's name and parameters."""
+    parameters = ", ".join(EXERCISES[name].parameters)
+    cell = {"function": function}
+    exec(f"def {name}({parameters}):\n    return function({parameters})", cell)
+    return cell[name]
+
+
+def told(box):
+    """A box's plain text, on one line."""
+    return " ".join(repr(box).split())
+
+
+# What the reference and the untouched cell give
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_reference_is_right(name):
+    box, goes_on = judge(EXERCISES[name], EXERCISES[name].reference)
+    assert box.kind == "right"
+    assert goes_on is EXERCISES[name].reference
+    assert all(case in told(box) for case in EXERCISES[name].cases)
+
+
+def test_an_untouched_cell_gets_a_calm_note_and_the_reference(shown, tmp_path):
+    @exercise
+    def td_target(rewards, terminations, next_values, discount): ...
+
+    def attempts():
+        def td_target(rewards, terminations, next_values, discount):
+            pass
+
+        yield td_target
+
+        def td_target(rewards, terminations, next_values, discount):
+            """What the learner should do."""
+
+        yield td_target
+
+        def td_target(rewards, terminations, next_values, discount):
+            """What the learner should do."""
+            ...
+
+        yield td_target
+
+    assert all(exercise(attempt) is EXERCISES["td_target"].reference for attempt in attempts())
+    assert td_target is EXERCISES["td_target"].reference
+    assert [box.kind for box in shown] == ["open"] * 4
+    assert "Not attempted yet" in repr(shown[0])
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("body", ["return 0.0", "return rewards", "raise ValueError", "x = 1"])
+def test_a_short_attempt_is_not_taken_for_an_untouched_cell(body):
+    cell = {}
+    exec(f"def td_target(rewards, terminations, next_values, discount): {body}", cell)
+    assert judge(EXERCISES["td_target"], cell["td_target"])[0].kind == "wrong"
+
+
+# Mutants
+
+
+@pytest.mark.parametrize(("name", "mistake"), MUTANTS, ids=[" ".join(mutant) for mutant in MUTANTS])
+def test_every_misconception_is_rejected_with_its_own_message(name, mistake):
+    box, goes_on = judge(EXERCISES[name], written_by_learner(name, EXERCISES[name].misconceptions[mistake]))
+    assert box.kind == "wrong"
+    assert box.text[0] == TEXTS[name]["misconceptions"][mistake]
+    assert goes_on is EXERCISES[name].reference
+    assert {"expected", "got", *EXERCISES[name].parameters} <= box.rows.keys()
+
+
+def test_texts_and_exercises_belong_together():
+    assert TEXTS.keys() == EXERCISES.keys()
+    for name, item in EXERCISES.items():
+        messages = item.texts["misconceptions"]
+        assert messages.keys() == item.misconceptions.keys(), name
+        assert len(set(messages.values())) == len(messages) >= 4
+        assert item.texts["difficulty"] in (1, 2, 3)
+        assert item.texts["minutes"] > 0
+        assert item.texts["hint"]
+    notebooks = [item.texts["notebook"] for item in EXERCISES.values()]
+    assert all(notebooks.count(notebook) >= 2 for notebook in notebooks)
+
+
+def test_cases_come_smallest_first():
+    def size(arguments):
+        return sum(np.asarray(argument).size for argument in arguments)
+
+    for item in EXERCISES.values():
+        sizes = list(map(size, item.cases.values()))
+        assert sizes == sorted(sizes), item.name
+
+
+# Other right formulations, written from the equations alone
+
+ALTERNATIVES = []
+
+
+def alternative(function):
+    ALTERNATIVES.append(function)
+    return function
+
+
+@alternative
+def coverage_by_a_set(positions, walls):
+    seen = set()
+    for x, y in positions:
+        seen.add((min(int(2 * x), 2 * len(walls) - 1), min(int(2 * y), 2 * len(walls[0]) - 1)))
+    return len(seen) / (4 * sum(not wall for column in walls for wall in column))
+
+
+@alternative
+def discounted_return_by_horner(rewards, discount):
+    total = np.zeros(rewards.shape[:-1])
+    for t in reversed(range(rewards.shape[-1])):
+        total = rewards[..., t] + discount * total
+    return total
+
+
+@alternative
+def novelty_bonus_by_einsum(predicted, target):
+    error = target - predicted
+    return torch.einsum("...f,...f->...", error, error)
+
+
+@alternative
+def td_target_by_where(rewards, terminations, next_values, discount):
+    return torch.where(terminations.bool(), rewards, rewards + discount * next_values).double()
+
+
+@alternative
+def epsilon_greedy_by_scatter(q_values, epsilon):
+    probabilities = torch.full_like(q_values, epsilon / q_values.size(-1))
+    best = q_values.argmax(-1, keepdim=True)
+    return probabilities.scatter_add(-1, best, torch.full(best.shape, 1.0 - epsilon))
+
+
+@alternative
+def epsilon_greedy_in_numpy(q_values, epsilon):
+    q_values = q_values.numpy()
+    greedy = np.eye(q_values.shape[-1])[q_values.argmax(-1)]
+    return (1 - epsilon) * greedy + epsilon * np.full(q_values.shape, 1 / q_values.shape[-1])
+
+
+@alternative
+def episode_returns_by_a_loop(rewards, terminations, truncations):
+    returns, total = [], 0.0
+    for reward, terminated, truncated in zip(rewards, terminations, truncations, strict=True):
+        total += reward
+        if terminated or truncated:
+            returns.append(total)
+            total = 0.0
+    return returns
+
+
+@alternative
+def continuation_mask_by_negation(terminations, truncations):
+    return ~terminations
+
+
+@alternative
+def continuation_mask_in_torch(terminations, truncations):
+    return 1 - torch.as_tensor(terminations).float()
+
+
+@alternative
+def behaviour_policy_by_a_loop(cells, actions, number_of_cells):
+    policy = np.full((number_of_cells, 5), 0.2, dtype=np.float32)
+    for cell in set(cells.tolist()):
+        taken = actions[cells == cell]
+        policy[cell] = [(taken == action).mean() for action in range(5)]
+    return policy
+
+
+@alternative
+def cql_penalty_in_float64(q_values, actions, temperature=1.0):
+    q = q_values.double()
+    data = (q * torch.eye(q.shape[-1])[actions]).sum(-1)
+    return temperature * (q / temperature).exp().sum(-1).log() - data
+
+
+@alternative
+def cql_penalty_by_log_softmax(q_values, actions, temperature):
+    chosen = actions[..., None]
+    return -temperature * torch.log_softmax(q_values / temperature, -1).gather(-1, chosen)[..., 0]
+
+
+@alternative
+def penalty_gradient_by_autograd(q_values, actions, temperature=1.0):
+    q = q_values.clone().requires_grad_()
+    cql_penalty_by_log_softmax(q, actions, temperature).sum().backward()
+    return q.grad
+
+
+@alternative
+def penalty_gradient_by_a_shifted_softmax(q_values, actions, temperature=1.0):
+    e = torch.exp((q_values - q_values.max(-1, keepdim=True).values) / temperature)
+    return e / e.sum(-1, keepdim=True) - (torch.arange(q_values.shape[-1]) == actions.unsqueeze(-1)).float()
+
+
+@pytest.mark.parametrize("function", ALTERNATIVES, ids=lambda function: function.__name__)
+def test_other_right_formulations_are_accepted(function, shown):
+    function = types.FunctionType(function.__code__, globals(), re.split("_by_|_in_", function.__name__)[0])
+    goes_on = exercise(function)
+    assert shown[0].kind == "right", repr(shown[0])
+    assert goes_on is function or goes_on.__wrapped__ is function
+
+
+def test_another_kind_of_array_is_converted_for_the_cells_below(shown):
+    def episode_returns(rewards, terminations, truncations):
+        return episode_returns_by_a_loop(rewards, terminations, truncations)
+
+    def epsilon_greedy(q_values, epsilon):
+        return epsilon_greedy_in_numpy(q_values, epsilon)
+
+    returns = exercise(episode_returns)(*EXERCISES["episode_returns"].cases["several episodes"])
+    np.testing.assert_array_equal(returns, [-3.0, -5.0, 4.0])
+    assert isinstance(returns, np.ndarray)
+    assert isinstance(exercise(epsilon_greedy)(torch.zeros(2, 3), epsilon=0.5), torch.Tensor)
+
+
+# Faults that no misconception explains
+
+
+def wrong(name, body, shown):
+    """The text of the box for a cell with this body."""
+    cell = {"torch": torch, "np": np, "exercise": exercise}
+    exec(f"@exercise\ndef {name}({', '.join(EXERCISES[name].parameters)}):\n    {body}", cell)
+    assert cell[name] is EXERCISES[name].reference
+    assert shown[-1].kind == "wrong"
+    return told(shown[-1])
+
+
+def test_an_exception_is_told_with_the_learners_own_line(shown):
+    @exercise
+    def novelty_bonus(predicted, target):
+        difference = predicted - target
+        return difference.squared()
+
+    line = test_an_exception_is_told_with_the_learners_own_line.__code__.co_firstlineno + 4
+    assert novelty_bonus is EXERCISES["novelty_bonus"].reference
+    assert "AttributeError: 'Tensor' object has no attribute 'squared'" in told(shown[-1])
+    assert f"line {line}: `return difference.squared()`" in told(shown[-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "says"),
+    [
+        ("td_target", "rewards + discount * next_values", "returns `None`"),
+        ("td_target", "return ...", "returns `Ellipsis`"),
+        ("td_target", "return 'reward'", "returns a str"),
+        ("td_target", "return rewards[..., None]", "shape is (1, 1), expected is (1,)"),
+        ("td_target", "return 7 * rewards", "the numbers are not"),
+        ("td_target", "return rewards / 0", "not all of them are finite"),
+        ("td_target", "rewards += discount * (1 - terminations) * next_values; return rewards", "own input `rewards`"),
+        ("novelty_bonus", "return ((predicted - target) ** 2).sum(-1).detach()", "no gradient reaches `predicted`"),
+        (
+            "novelty_bonus",
+            "return ((predicted.detach() - target) ** 2).sum(-1) + 0 * predicted.sum(-1)",
+            "gradient is not",
+        ),
+        ("novelty_bonus", "return ((predicted - target) ** 2).sum(-1, keepdim=True)", "expected is (1,)"),
+        ("novelty_bonus", "return torch.tensor(((predicted - target) ** 2).sum(-1).numpy())", "Can't call numpy()"),
+        ("coverage", "return 1 / 0", "ZeroDivisionError: division by zero"),
+        ("coverage", "walls[:] = True; return 0.125", "own input `walls`"),
+    ],
+)
+def test_a_fault_is_named(name, body, says, shown):
+    assert says in wrong(name, body, shown)
+
+
+@pytest.mark.parametrize("parameters", ["q, a, t", "q_values, temperature, actions", "q_values, actions", "*arguments"])
+def test_other_parameters_are_told(parameters, shown):
+    cell = {"exercise": exercise}
+    exec(f"@exercise\ndef cql_penalty({parameters}):\n    return 0.0", cell)
+    assert "The parameters should be `(q_values, actions, temperature)`" in told(shown[0])
+    assert cell["cql_penalty"] is EXERCISES["cql_penalty"].reference
+
+
+def test_the_smallest_failing_example_is_shown(shown):
+    data = "q_values.gather(-1, actions[..., None])[..., 0]"
+    text = wrong("cql_penalty", f"return torch.logsumexp(q_values / temperature, -1) - {data}", shown)
+    assert "Smallest failing example: a long way to the goal, T = 0.1. Passed: one transition." in text
+    assert "temperature 0.1 expected [1.] got [-124.99" in text
+
+
+def test_a_mistake_is_recognised_where_the_function_runs_for_one_agent_only(shown):
+    body = "return (torch.logsumexp(q_values / temperature, dim=1) - q_values[torch.arange(len(actions)), actions])"
+    assert TEXTS["cql_penalty"]["misconceptions"]["no_temperature_in_front"][:40] in wrong("cql_penalty", body, shown)
+
+
+def test_the_blogs_own_lines_are_recognised(shown):
+    random = "q = q_values.gather(1, torch.randint(q_values.size(-1), (q_values.size(0), 1)));"
+    body = f"{random} return torch.logsumexp(q / temperature, dim=1).mean() - q_values.mean()"
+    assert "no conservatism at all" in wrong("cql_penalty", body, shown)
+
+
+def test_the_global_random_stream_is_left_alone():
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    judge(EXERCISES["cql_penalty"], written_by_learner("cql_penalty", lambda q, a, t: torch.rand(a.shape)))
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_what_the_learner_wrote_is_escaped(shown):
+    wrong("coverage", "return '<script>alert(1)</script>'", shown)
+    assert "<script>" not in shown[0]._repr_html_()
+    assert "&lt;script&gt;" in shown[0]._repr_html_()
+
+
+def test_an_unknown_name_gives_the_closest(shown):
+    def td_targets(rewards): ...
+
+    for ask in (lambda: exercise(td_targets), lambda: hint("td_targets"), lambda: show_solution("td_targets")):
+        with pytest.raises(UnknownNameError, match="unknown exercise 'td_targets'; did you mean 'td_target'"):
+            ask()
+
+
+# Help and progress
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_hint_and_solution_say_how_long_and_how_hard(name, shown):
+    hint(name)
+    show_solution(name)
+    minutes, difficulty = TEXTS[name]["minutes"], TEXTS[name]["difficulty"]
+    assert all(f"{name} ({minutes} minutes, difficulty {difficulty} of 3)" in repr(box) for box in shown)
+    assert f"def {name}(" in repr(shown[1])
+    assert '"""' in repr(shown[1])
+
+
+def test_boxes_are_the_same_every_time(shown):
+    for _ in range(2):
+        wrong("td_target", "return rewards", shown)
+    assert shown[0]._repr_html_() == shown[1]._repr_html_()
+    assert repr(shown[0]) == repr(shown[1])
+
+
+def test_progress_follows_the_last_attempt(shown, tmp_path):
+    def states():
+        progress()
+        return shown[-1].rows["02 td_target"]
+
+    assert states() == "○ not attempted"
+    wrong("td_target", "return rewards", shown)
+    assert states() == "✗ attempted"
+    exercise(written_by_learner("td_target", EXERCISES["td_target"].reference))
+    assert states() == "✓ right"
+    assert f"1 of {len(EXERCISES)} exercises right" in repr(shown[-1])
+    assert json.loads((tmp_path / "progress.json").read_text()) == {"td_target": "right"}
+    assert os.listdir(tmp_path) == ["progress.json"]
+
+
+def test_progress_lies_beside_the_notebook(shown, monkeypatch, tmp_path):
+    monkeypatch.delenv("RLKIT_MINI_PROGRESS")
+    monkeypatch.chdir(tmp_path)
+    wrong("td_target", "return rewards", shown)
+    assert json.loads((tmp_path / "progress.json").read_text()) == {"td_target": "attempted"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[1]", b"null", b"\xff\xfe", b'{"td_target": ["right"]}', b'{"td_target": 3}', b"[" * 10_000],
+)
+def test_a_damaged_progress_file_is_ignored_and_replaced(content, shown, tmp_path):
+    (tmp_path / "progress.json").write_bytes(content)
+    progress()
+    assert "0 of" in repr(shown[0])
+    wrong("td_target", "return rewards", shown)
+    assert json.loads((tmp_path / "progress.json").read_text()) == {"td_target": "attempted"}
+
+
+def test_a_folder_that_cannot_be_written_disturbs_nobody(shown, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("RLKIT_MINI_PROGRESS", str(tmp_path / "file" / "progress.json"))
+    wrong("td_target", "return rewards", shown)
+    progress()
+    assert "0 of" in repr(shown[-1])
+
+
+# Quizzes
+
+
+@pytest.mark.parametrize("notebook", QUIZZES)
+def test_a_quiz_has_three_questions_with_one_right_answer_each(notebook):
+    assert len(QUIZZES[notebook]) == 3
+    for entry in QUIZZES[notebook]:
+        assert sum("right" in answer for answer in entry["answers"]) == 1
+        assert all(answer["why"] and answer.keys() - {"why"} in ({"right"}, {"wrong"}) for answer in entry["answers"])
+        assert len({answer.get("right") or answer["wrong"] for answer in entry["answers"]}) >= 3
+
+
+@pytest.mark.parametrize("notebook", QUIZZES)
+def test_choosing_an_answer_explains_it(notebook):
+    for entry, question in zip(QUIZZES[notebook], quiz(notebook).children[:3], strict=True):
+        choice, explanation = question.children
+        assert choice.value is None
+        assert entry["question"] in choice.description
+        assert explanation.value == ""
+        for answer in entry["answers"]:
+            choice.value = answer.get("right") or answer["wrong"]
+            assert answer["why"] in explanation.value
+            assert ("✓ Right." in explanation.value) == ("right" in answer)
+
+
+def test_the_right_answer_is_not_always_in_the_same_place():
+    places = [
+        ["right" in answer for answer in entry["answers"]].index(True) for quiz in QUIZZES.values() for entry in quiz
+    ]
+    assert max(map(places.count, places)) <= len(places) / 2
+
+
+def test_an_unknown_quiz_gives_the_closest():
+    with pytest.raises(UnknownNameError, match="unknown quiz '5'"):
+        quiz("5")

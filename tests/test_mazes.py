@@ -1,0 +1,77 @@
+"""The four mazes are those of CS285's homework 5, whose maps are written here as x = 0, 1, ... with 1 for wall."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import label
+
+from rlkit_mini.mazes import MAZES, Maze, UnknownNameError
+
+HOMEWORK = {  # scale, start, goal, goal_radius, horizon, map
+    "easy": (2, (1, 1), (9, 9), 2, 50, "00000 11110 11110 11110 11110"),
+    "medium": (1, (0.5, 0.5), (1.5, 5.5), 1, 150, "001000 101010 001011 011001 001101 100001"),
+    "hard": (
+        *(2, (2, 2), (20, 20), 2, 100),
+        "00000100000 00000100000 00000000000 00000100000 00000100000 10111100000 "
+        "00000111011 00000100000 00000100000 00000000000 00000100000",
+    ),
+    "veryhard": (
+        *(1, (0.5, 0.5), (0.5, 10.5), 1, 200),
+        "01000100010 01010101010 01010101010 01010101010 00010001010 11111111010 "
+        "11100010010 11101010110 00001000110 01111111110 00000000000",
+    ),
+}
+
+
+def test_the_mazes_are_the_homeworks():
+    assert list(MAZES) == list(HOMEWORK)
+
+
+def test_every_cell_is_the_homeworks(maze):
+    scale, *_, rows = HOMEWORK[maze.name]
+    cells = [[cell == "1" for cell in row for _ in range(scale)] for row in rows.split() for _ in range(scale)]
+    assert maze.walls.tolist() == cells
+    assert maze.shape == (len(cells), len(cells[0]))
+    assert maze.walls.dtype == bool
+
+
+def test_start_goal_radius_and_horizon_are_the_homeworks(maze):
+    _, *expected, _ = HOMEWORK[maze.name]
+    assert [maze.start, maze.goal, maze.goal_radius, maze.horizon] == expected
+
+
+def test_start_is_free_and_connected_to_the_goal_but_not_at_it(maze):
+    regions, _ = label(~maze.walls)  # cells joined by an edge share a region; walls are region 0
+    (start_x, start_y), (goal_x, goal_y) = maze.start, maze.goal
+    assert regions[int(start_x), int(start_y)] == regions[int(goal_x), int(goal_y)] != 0
+    assert np.hypot(goal_x - start_x, goal_y - start_y) >= maze.goal_radius
+
+
+def test_a_map_cannot_be_changed(maze):
+    with pytest.raises(ValueError, match="read-only"):
+        maze.walls[0, 0] = True
+
+
+def test_an_observation_is_the_position_over_the_maps_shape():
+    hall = Maze("hall", np.zeros((4, 8), bool), start=(0, 0), goal=(4, 8), goal_radius=1, horizon=9)
+    observations = hall.observe(np.array([[0, 0], [4, 0], [2, 2], [4, 8]]))
+    assert observations.tolist() == [[0, 0], [1, 0], [0.5, 0.25], [1, 1]]
+    assert observations.dtype == np.float32
+    assert hall.positions(observations).tolist() == [[0, 0], [4, 0], [2, 2], [4, 8]]
+    assert hall.positions(observations).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("name", "closest"),
+    [
+        ("medum", "'medium'"),
+        ("Medium", "'medium'"),
+        ("very-hard", "'veryhard' or 'hard'"),
+        ("ü\n", "'easy' or 'medium' or 'hard' or 'veryhard'"),
+    ],
+)
+def test_an_unknown_maze_is_answered_with_the_closest_names_on_one_line(name, closest):
+    with pytest.raises(UnknownNameError) as caught:
+        MAZES[name]
+    assert str(caught.value) == f"unknown maze {name!r}; did you mean {closest}?"
+    assert len(str(caught.value).splitlines()) == 1
+    assert isinstance(caught.value, KeyError)
