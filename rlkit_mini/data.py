@@ -67,8 +67,11 @@ class Transitions:
 
     @property
     def positions(self) -> np.ndarray:
-        """Every position visited (n + 1, 2) in cells, the last one included."""
-        return self.maze.positions(torch.cat([self.observations, self.next_observations[-1:]]).numpy())
+        """Every position visited (n + episodes, 2) in cells, in order, the one where each episode ended included."""
+        last = self.terminations | self.truncations
+        last[-1:] = True
+        visited = torch.stack([self.observations, self.next_observations], dim=1)
+        return self.maze.positions(visited[torch.stack([torch.ones_like(last), last], dim=1)].numpy())
 
     @property
     def episodes(self) -> list[Transitions]:

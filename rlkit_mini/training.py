@@ -64,6 +64,9 @@ def train_offline(
         raise TypeError(f"{type(agent).__name__} does not learn from data; train BC, DQN or CQL")
     if updates < 1 or evaluations < 1:
         raise ValueError(f"updates is {updates} and evaluations {evaluations}; expected both to be at least 1")
+    made_in = {transitions.maze.name for transitions in ([data] if isinstance(data, Transitions) else data)}
+    if oracle and made_in != {oracle.maze.name}:
+        raise ValueError(f"the oracle is of {oracle.maze.name}, the data of {' and '.join(sorted(made_in))}")
     stored = _stack(data, agent)
     size, rows = stored.actions.shape[1], torch.arange(len(stored.actions), device=agent.device).unsqueeze(-1)
     marks = set(np.linspace(0, updates, min(evaluations, updates) + 1)[1:].round().astype(int))

@@ -7,6 +7,7 @@ import inspect
 import itertools
 import json
 import math
+import operator
 import os
 from pathlib import Path
 
@@ -31,6 +32,7 @@ SWEEPABLE = {
 }
 # Those that shape the population as a whole
 SHARED = {"learning_rate": "(0, inf)", "batch_size": "[1, inf)", "target_period": "[1, inf)"}
+WHOLE = ("batch_size", "target_period")
 
 
 class Agent(nn.Module):
@@ -42,7 +44,8 @@ class Agent(nn.Module):
     Attributes:
         seeds: (members,) the seed of each member.
         settings: each member's hyperparameters, a dict.
-        grid: name -> values of the hyperparameters that were given as lists.
+        grid: name -> values of the hyperparameters that were given as lists; each is kept as a (members, 1) tensor
+            of its name, the others as the numbers they are.
         batch_size: transitions an update takes; 0 for an agent that does not learn.
     """
 
@@ -51,7 +54,8 @@ class Agent(nn.Module):
     def __init__(self, *, seeds=1, device="cpu", **configuration) -> None:
         """`seeds`: how many (0, 1, ...) or which; `configuration`: everything else that a subclass was given."""
         super().__init__()
-        known = {name for kind in type(self).__mro__[:-2] for name in inspect.signature(kind.__init__).parameters}
+        signatures = [inspect.signature(kind.__init__).parameters.values() for kind in type(self).__mro__[:-2]]
+        known = {p.name for parameters in signatures for p in parameters if p.kind == p.KEYWORD_ONLY}
         for name in configuration.keys() - known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
@@ -60,8 +64,9 @@ class Agent(nn.Module):
         self.configuration = {name: _checked(name, value) for name, value in configuration.items()} | {
             "seeds": distinct
         }
-        self.grid = {name: value for name, value in self.configuration.items() if isinstance(value, list)}
-        del self.grid["seeds"]
+        self.grid = {
+            name: value for name, value in self.configuration.items() if name in SWEEPABLE and isinstance(value, list)
+        }
         combinations = list(itertools.product(*self.grid.values()))
         single = {name: value for name, value in self.configuration.items() if name in SWEEPABLE}
         self.settings = [
@@ -70,10 +75,10 @@ class Agent(nn.Module):
         self.seeds = np.array(distinct * len(combinations))
         self.device = torch.device(device)
         for name, value in self.configuration.items():
-            if name in SWEEPABLE:  # (members, 1), to broadcast against (members, batch)
+            if name in self.grid:  # (members, 1), to broadcast against (members, batch)
                 column = [[setting[name]] for setting in self.settings]
-                setattr(self, name, torch.tensor(column, dtype=torch.float32, device=self.device))
-            elif name != "seeds":
+                value = torch.tensor(column, dtype=torch.float32, device=self.device)
+            if name != "seeds":
                 setattr(self, name, value)
         self.minibatches = Streams(self.seeds, "minibatches")
 
@@ -111,6 +116,8 @@ class Agent(nn.Module):
         observations = torch.as_tensor(observations, dtype=torch.float32, device=self.device)
         if observations.ndim not in (2, 3) or observations.shape[-1] != 2:
             raise ValueError(f"observations have shape {tuple(observations.shape)}; expected (n, 2) or (members, n, 2)")
+        if observations.ndim == 3 and len(observations) not in (1, self.members):
+            raise ValueError(f"observations are of {len(observations)} members; expected {self.members}, or 1 for all")
         return observations.expand(self.members, *observations.shape[-2:])
 
     def save(self, path: str | os.PathLike) -> None:
@@ -147,7 +154,10 @@ class Agent(nn.Module):
 
 
 def _checked_seeds(seeds) -> list[int]:
-    distinct = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]
+    try:
+        distinct = list(range(seeds)) if np.ndim(seeds) == 0 else [operator.index(seed) for seed in seeds]
+    except TypeError:
+        distinct = []
     if not distinct or min(distinct) < 0 or len(set(distinct)) < len(distinct):
         raise ValueError(f"seeds is {seeds!r}; expected a positive count, or distinct integers >= 0")
     return distinct
@@ -158,11 +168,10 @@ def _checked(name: str, value):
     bounds = SWEEPABLE.get(name) or SHARED.get(name)
     if bounds is None:
         return value
-    if np.ndim(value) and name in SWEEPABLE:
-        values = [_checked(name, entry) for entry in value]
-        if not values:
+    if np.ndim(value) == 1 and name in SWEEPABLE:
+        if not len(value):
             raise ValueError(f"{name} is an empty list; expected at least one value")
-        return values
+        return [_checked(name, entry) for entry in value]
     low, high = (float(bound) for bound in bounds[1:-1].split(","))
     inside = isinstance(value, (int, float, np.number)) and math.isfinite(value)
     inside = inside and (low <= value if bounds[0] == "[" else low < value)
@@ -170,4 +179,6 @@ def _checked(name: str, value):
     if not inside:
         large = "; for infinity take 1e9" if high == math.inf and value == math.inf else ""
         raise ValueError(f"{name} is {value!r}; expected a finite number in {bounds}{large}")
-    return int(value) if isinstance(value, (int, np.integer)) else float(value)
+    if name in WHOLE and value != int(value):
+        raise ValueError(f"{name} is {value!r}; expected an integer in {bounds}")
+    return int(value) if name in WHOLE or isinstance(value, (int, np.integer)) else float(value)

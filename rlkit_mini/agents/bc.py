@@ -24,15 +24,10 @@ class BC(Agent):
     """
 
     def __init__(
-        self, *, learning_rate=3e-4, hidden=(64, 64), features="fourier", batch_size=128, seeds=1, device="cpu"
+        self, *, learning_rate=3e-4, hidden=(64, 64), features="fourier", batch_size=64, **population
     ) -> None:
         super().__init__(
-            learning_rate=learning_rate,
-            hidden=hidden,
-            features=features,
-            batch_size=batch_size,
-            seeds=seeds,
-            device=device,
+            learning_rate=learning_rate, hidden=hidden, features=features, batch_size=batch_size, **population
         )
         self.actor = observation_network(self.seeds, "actor", len(ACTIONS), hidden, features).to(self.device)
         self.optimizer = torch.optim.Adam(self.actor.parameters(), lr=learning_rate, fused=True)

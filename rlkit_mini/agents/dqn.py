@@ -46,7 +46,7 @@ class DQN(Agent):
         learning_rate=1e-3,
         hidden=(64, 64),
         features="fourier",
-        batch_size=128,
+        batch_size=64,
         target_period=50,
         double=True,
         td_target=td_target,

@@ -87,6 +87,8 @@ class RND(DQN):
 
     def update(self, batch) -> Tensor:
         """One step of predictor and critic on a minibatch; the critic's loss of each member (members,)."""
+        if self.start_observation is None:
+            raise RuntimeError("RND does not know where episodes start; it learns in explore(agent, maze)")
         bonus = self.bonus(self.predictor(batch.next_observations), self.random_network(batch.next_observations))
         self.predictor_optimizer.zero_grad()
         bonus.mean(dim=-1).sum().backward()
@@ -95,7 +97,7 @@ class RND(DQN):
         bonus = bonus.detach()
         rate = max(0.01, 1 / (self.updates + 1))
         self.mean_square += rate * ((bonus**2).mean(dim=-1, keepdim=True) - self.mean_square)
-        scale = self.mean_square.sqrt() if self.normalise else 1.0
+        scale = self.mean_square.sqrt().clamp_min(1e-8) if self.normalise else 1.0
         rewards = self.rnd_weight * bonus / scale + (batch.rewards if self.extrinsic else 0.0)
         # The intrinsic return goes on after the goal: from the start, where the next episode begins
         ended = batch.terminations.bool().unsqueeze(-1)

@@ -1,0 +1,132 @@
+"""The command line: python -m rlkit_mini list | explore NAME | train NAME."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import tyro
+
+from rlkit_mini.data import save_dataset
+from rlkit_mini.experiments import EXPERIMENTS, Experiment, run_exploration, run_training
+from rlkit_mini.files import whole_file
+from rlkit_mini.oracle import Oracle
+from rlkit_mini.plots import draw_exploration, draw_training, save_figure
+from rlkit_mini.tables import Table
+
+app = tyro.extras.SubcommandApp()
+Name = tyro.conf.Positional[str]
+
+
+@app.command(name="list")
+def list_experiments() -> None:
+    """List the experiments, what each does, and where its settings differ from the course's."""
+    width = max(map(len, EXPERIMENTS))
+    for row in EXPERIMENTS.values():
+        does = "explore" if row.explores else "train"
+        unit = "steps" if row.explores else "updates"
+        print(f"{row.name:{width}}  {does:7}  {row.steps:>6,} {unit:7}  {row.dataset:31} {row.differences()}")
+
+
+@app.command
+def explore(
+    name: Name,
+    seeds: int = 8,
+    steps: int | None = None,
+    dataset_dir: Path = Path("results/datasets"),
+    log_interval: int | None = None,
+    out: Path = Path("results"),
+    course: bool = False,
+    overwrite: bool = False,
+) -> None:
+    """Explore a maze with a population and write each member's data set.
+
+    Args:
+        name: of an exploration; see `list`.
+        seeds: members, one a seed.
+        steps: environment steps a member, instead of the experiment's.
+        dataset_dir: where the data sets go: seed 0's under the experiment's id, the others with -seedN.
+        log_interval: steps between two points of the coverage curve; default a twentieth of the steps.
+        out: where the table (JSON) and the figure go.
+        course: the course's own settings.
+        overwrite: replace data sets of these ids.
+    """
+    experiment = _named(name, explores=True)
+    root = dataset_dir.resolve()
+    ids = [experiment.dataset] + [experiment.dataset.replace("-v0", f"-seed{seed}-v0") for seed in range(1, seeds)]
+    there = [dataset_id for dataset_id in ids if (root / dataset_id).exists()]
+    if there and not overwrite:
+        raise FileExistsError(f"{there[0]} is in {dataset_dir} already; pass --overwrite, or another --dataset-dir")
+    result = run_exploration(experiment, seeds, steps, log_interval, course)
+    root.mkdir(parents=True, exist_ok=True)
+    os.environ["MINARI_DATASETS_PATH"] = str(root)
+    oracle = Oracle(result.data[0].maze)
+    for seed, (dataset_id, data) in enumerate(zip(ids, result.data, strict=True)):
+        save_dataset(
+            dataset_id,
+            data,
+            algorithm=experiment.agent.__name__,
+            description=f"{name}, {len(data):,} steps, seed {seed}.",
+            reference_returns=(oracle.random_return, oracle.optimal_return),
+            overwrite=overwrite,
+        )
+    print(Table([result.row()]))
+    _write(out / name, result.summary, draw_exploration({experiment.agent.__name__: result}))
+
+
+@app.command
+def train(
+    name: Name,
+    seeds: int = 8,
+    steps: int | None = None,
+    dataset_dir: Path | None = None,
+    log_interval: int | None = None,
+    out: Path = Path("results"),
+    course: bool = False,
+) -> None:
+    """Train a population offline on a data set and hold it against the exact solution.
+
+    Args:
+        name: of a training; see `list`.
+        seeds: members, one a seed.
+        steps: updates, instead of the experiment's.
+        dataset_dir: where the data sets are; default the committed ones.
+        log_interval: updates between two evaluations; default a tenth of the updates.
+        out: where the table (JSON), the figure and the trained agent go.
+        course: the course's own settings.
+    """
+    experiment = _named(name, explores=False)
+    if dataset_dir is not None:
+        os.environ["MINARI_DATASETS_PATH"] = str(dataset_dir.resolve())
+    result = run_training(experiment, seeds, steps, log_interval, course)
+    print(Table([result.row()]))
+    _write(out / name, result.summary, draw_training({experiment.agent.__name__: result}))
+    result.agent.save(out / name / "agent.safetensors")
+
+
+def _named(name: str, explores: bool) -> Experiment:
+    experiment = EXPERIMENTS[name]
+    if experiment.explores != explores:
+        raise ValueError(f"{name} is run by `{'train' if explores else 'explore'} {name}`")
+    return experiment
+
+
+def _write(folder: Path, summary: dict, figure) -> None:
+    with whole_file(folder / "result.json") as part:
+        part.write_text(json.dumps(summary, indent=1) + "\n")
+    save_figure(figure, "figure", folder)
+    print(f"written to {folder}")
+
+
+def main() -> None:
+    try:
+        app.cli(prog="python -m rlkit_mini")
+    except (KeyError, ValueError, OSError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

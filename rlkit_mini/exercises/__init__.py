@@ -1,0 +1,60 @@
+"""Exercises that check themselves: the learner writes an equation, and the cells below run it.
+
+```python
+@exercise
+def td_target(rewards, terminations, next_values, discount):
+    ...
+```
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable
+from importlib import import_module
+
+from IPython.display import display
+
+from rlkit_mini.exercises import progress_file
+from rlkit_mini.exercises.boxes import Box
+from rlkit_mini.exercises.checking import Exercise, judge
+from rlkit_mini.exercises.quizzes import quiz
+from rlkit_mini.mazes import Catalogue
+
+__all__ = ["EXERCISES", "Exercise", "exercise", "hint", "progress", "quiz", "show_solution"]
+
+_NOTEBOOKS = sorted(module.name for module in pkgutil.iter_modules(__path__) if re.fullmatch(r"n\d\d", module.name))
+EXERCISES = Catalogue(
+    "exercise",
+    {item.name: item for name in _NOTEBOOKS for item in import_module(f"{__name__}.{name}").EXERCISES},
+)
+
+
+def exercise(function: Callable) -> Callable:
+    """Check the learner's function, say what was found, and return it if it is right, else the reference."""
+    box, goes_on = judge(EXERCISES[function.__name__], function)
+    if box.kind != "open":
+        progress_file.record(function.__name__, "right" if box.kind == "right" else "attempted")
+    display(box)
+    return goes_on
+
+
+def hint(name: str) -> None:
+    """Show an exercise's hint."""
+    display(Box("hint", EXERCISES[name].title, (EXERCISES[name].texts["hint"],)))
+
+
+def show_solution(name: str) -> None:
+    """Show the reference of an exercise."""
+    display(Box("solution", EXERCISES[name].title, code=inspect.getsource(EXERCISES[name].reference)))
+
+
+def progress() -> None:
+    """Show which exercises of which notebooks are right, attempted or still open."""
+    states = progress_file.read()
+    words = {"right": "✓ right", "attempted": "✗ attempted", None: "○ not attempted"}
+    rows = {f"{item.texts['notebook']} {name}": words[states.get(name)] for name, item in EXERCISES.items()}
+    right = sum(states.get(name) == "right" for name in EXERCISES)
+    display(Box("progress", f"{right} of {len(EXERCISES)} exercises right", rows=rows))

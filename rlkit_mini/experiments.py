@@ -1,0 +1,212 @@
+"""The course's experiments by name: one table, and what runs one of its rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import numpy as np
+
+from rlkit_mini.agents import CQL, DQN, RND, RandomAgent
+from rlkit_mini.agents.agent import Agent
+from rlkit_mini.data import Transitions, load_dataset
+from rlkit_mini.evaluation import bootstrap_interval, coverage, interquartile_mean
+from rlkit_mini.exploration import explore
+from rlkit_mini.mazes import MAZES, Catalogue
+from rlkit_mini.oracle import Oracle
+from rlkit_mini.tables import start_values, with_interval
+from rlkit_mini.training import History, train_offline
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A row of the table.
+
+    Attributes:
+        steps: environment steps of an exploration, updates of a training.
+        settings: of the agent, where they are not its defaults.
+        course: the course's own settings, where ours differ; `course_steps` likewise.
+        dataset: that a training reads and an exploration writes.
+    """
+
+    name: str
+    maze: str
+    agent: type[Agent]
+    dataset: str
+    steps: int
+    course_steps: int
+    settings: dict
+    course: dict
+
+    @property
+    def explores(self) -> bool:
+        return self.agent in (RandomAgent, RND)
+
+    def make_agent(self, seeds: int, course: bool = False) -> Agent:
+        return self.agent(seeds=seeds, **(self.settings | (self.course if course else {})))
+
+    def differences(self) -> str:
+        """Where the preset differs from the course, in words."""
+        changed = [f"{name} {value}" for name, value in self.course.items()]
+        if self.steps != self.course_steps:
+            changed.append(f"{self.course_steps:,} updates")
+        return "course: " + ", ".join(changed) if changed else "as in the course"
+
+
+COURSE_CRITIC = {"features": "position", "target_period": 300, "batch_size": 128}
+COURSE_RND = COURSE_CRITIC | {"rnd_hidden": (400, 400)}
+
+
+def _rows():
+    for maze in ("easy", "medium", "hard"):
+        yield Experiment(
+            f"pointmass_{maze}_random", maze, RandomAgent, f"pointmass/{maze}-random-v0", 10_000, 10_000, {}, {}
+        )
+        yield Experiment(f"pointmass_{maze}_rnd", maze, RND, f"pointmass/{maze}-rnd-v0", 10_000, 10_000, {}, COURSE_RND)
+    for size in (1_000, 5_000, 10_000, 20_000):
+        dataset = f"pointmass/medium-rnd-{size}-v0"
+        yield Experiment(f"pointmass_medium_rnd_{size}", "medium", RND, dataset, size, size, {}, COURSE_RND)
+    for maze in ("easy", "medium", "hard"):
+        course_steps = 200_000 if maze == "hard" else 100_000
+        for agent, settings in ((DQN, {}), (CQL, {"alpha": 0.1})):
+            yield Experiment(
+                f"pointmass_{maze}_{agent.__name__.lower()}",
+                maze,
+                agent,
+                f"pointmass/{maze}-rnd-v0",
+                4_000,
+                course_steps,
+                settings,
+                COURSE_CRITIC,
+            )
+    for alpha in (0, 1, 10):
+        name = f"pointmass_medium_cql_alpha{alpha}"
+        yield Experiment(
+            name, "medium", CQL, "pointmass/medium-rnd-v0", 4_000, 100_000, {"alpha": float(alpha)}, COURSE_CRITIC
+        )
+    for size in (1_000, 5_000, 10_000, 20_000):
+        dataset = f"pointmass/medium-rnd-{size}-v0"
+        name = f"pointmass_medium_cql_rnd{size}"
+        yield Experiment(name, "medium", CQL, dataset, 4_000, 100_000, {"alpha": 0.1}, COURSE_CRITIC)
+
+
+EXPERIMENTS = Catalogue("experiment", {row.name: row for row in _rows()})
+
+
+@dataclasses.dataclass
+class TrainingResult:
+    """A trained population held against the truth; `summary` holds the numbers, ready for JSON."""
+
+    experiment: Experiment
+    agent: Agent
+    oracle: Oracle
+    data: Transitions
+    history: History
+    summary: dict
+
+    def row(self) -> dict[str, str]:
+        """The summary worded as a table's row."""
+        behaviour = self.summary["behaviour_return"]
+        return {
+            "experiment": self.experiment.name,
+            "J*": f"{self.summary['optimal_return']:.1f}",
+            "best of data": f"{self.summary['best_return_of_data']:.1f}",
+            "behaviour": "–" if behaviour is None else f"{behaviour:.1f}",
+            "return: IQM [95% interval]": with_interval(self.summary["returns"]),
+            "worst seed": f"{self.summary['worst']:.1f}",
+            "believed value at start": f"{self.summary['start_value_estimated']:.2f}",
+            "true value": f"{self.summary['start_value_true']:.2f}",
+            "updates": f"{self.summary['updates']:,}",
+            "seconds": f"{self.summary['seconds']:.1f}",
+        }
+
+
+@dataclasses.dataclass
+class ExplorationResult:
+    """What a population collected; `coverages` is (points, seeds) after `steps` (points,)."""
+
+    experiment: Experiment
+    data: list[Transitions]
+    steps: np.ndarray
+    coverages: np.ndarray
+    summary: dict
+
+    def row(self) -> dict[str, str]:
+        """The summary worded as a table's row."""
+        return {
+            "experiment": self.experiment.name,
+            "coverage: IQM [95% interval]": with_interval(self.summary["coverage"], digits=3),
+            "worst seed": f"{self.summary['worst']:.3f}",
+            "goals a member": f"{np.mean(self.summary['goals']):.1f}",
+            "steps": f"{self.summary['steps']:,}",
+            "seconds": f"{self.summary['seconds']:.1f}",
+        }
+
+
+def run_training(
+    experiment: Experiment,
+    seeds: int = 8,
+    steps: int | None = None,
+    log_interval: int | None = None,
+    course: bool = False,
+) -> TrainingResult:
+    """Train a population on the experiment's data set and evaluate it exactly, every `log_interval` updates."""
+    data = load_dataset(experiment.dataset)
+    oracle = Oracle(data.maze)
+    agent = experiment.make_agent(seeds, course)
+    updates = (experiment.course_steps if course else experiment.steps) if steps is None else steps
+    evaluations = 10 if log_interval is None else max(1, updates // log_interval)
+    began = time.perf_counter()
+    history = train_offline(agent, data, updates, oracle, evaluations)
+    seconds = time.perf_counter() - began
+    returns = history.returns[-1]
+    policy = agent.policy(oracle.observations).cpu().numpy()
+    believed = start_values(policy, agent.q_values(oracle.observations).cpu().numpy(), oracle)
+    true = start_values(policy, oracle.evaluate(policy).q_values, oracle)
+    low, high = bootstrap_interval(returns)
+    summary = {
+        "experiment": experiment.name,
+        "dataset": experiment.dataset,
+        "optimal_return": oracle.optimal_return,
+        "best_return_of_data": oracle.best_return(data.observations, data.actions),
+        "behaviour_return": float(data.episode_returns.mean()) if len(data.episode_returns) else None,
+        "returns": returns.tolist(),
+        "interquartile_mean": float(interquartile_mean(returns)),
+        "interval": [float(low), float(high)],
+        "worst": float(returns.min()),
+        "start_value_estimated": float(np.median(believed)),
+        "start_value_true": float(np.median(true)),
+        "updates": int(history.updates[-1]),
+        "seconds": seconds,
+    }
+    return TrainingResult(experiment, agent, oracle, data, history, summary)
+
+
+def run_exploration(
+    experiment: Experiment,
+    seeds: int = 8,
+    steps: int | None = None,
+    log_interval: int | None = None,
+    course: bool = False,
+) -> ExplorationResult:
+    """Let a population explore the experiment's maze and measure its coverage, every `log_interval` steps."""
+    maze = MAZES[experiment.maze]
+    began = time.perf_counter()
+    data = explore(experiment.make_agent(seeds, course), maze, experiment.steps if steps is None else steps)
+    seconds = time.perf_counter() - began
+    points = 20 if log_interval is None else max(1, len(data[0]) // log_interval)
+    marks = np.unique(np.linspace(0, len(data[0]), points + 1)[1:].astype(int))
+    coverages = np.array([[coverage(member[:mark].positions, maze.walls) for member in data] for mark in marks])
+    low, high = bootstrap_interval(coverages[-1])
+    summary = {
+        "experiment": experiment.name,
+        "dataset": experiment.dataset,
+        "coverage": coverages[-1].tolist(),
+        "interquartile_mean": float(interquartile_mean(coverages[-1])),
+        "interval": [float(low), float(high)],
+        "worst": float(coverages[-1].min()),
+        "goals": [int(member.terminations.sum()) for member in data],
+        "steps": len(data[0]),
+        "seconds": seconds,
+    }
+    return ExplorationResult(experiment, data, marks, coverages, summary)
