@@ -19,7 +19,8 @@ from minari.data_collector import EpisodeBuffer
 from torch import Tensor
 
 from rlkit_mini.evaluation import episode_returns
-from rlkit_mini.mazes import MAZES, Catalogue, Maze
+from rlkit_mini.mazes import MAZES, Catalogue, Maze, UnknownNameError
+from rlkit_mini.pointmass import ACTIONS
 
 os.environ.setdefault("MINARI_DATASETS_PATH", str(Path(__file__).resolve().parent.parent / "datasets"))
 
@@ -93,30 +94,21 @@ def load_dataset(dataset_id: str) -> Transitions:
         UnknownNameError: no such data set; the message names the closest ones.
         ValueError: damaged, or not collected in one of our mazes (nothing of it is executed).
     """
-    folder = Catalogue("data set", {name: _root() / name for name in list_datasets()})[dataset_id]
-    maze = _maze_of(folder, dataset_id)
     try:
-        episodes = list(minari.load_dataset(dataset_id).iterate_episodes())
-        parts = [
-            (e.observations[:-1], e.actions, e.rewards, e.observations[1:], e.terminations, e.truncations)
-            for e in episodes
-        ]
-        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        kinds = (np.float32, np.int64, np.float32, np.float32, bool, bool)
-        tensors = [torch.from_numpy(c.astype(kind)) for c, kind in zip(columns, kinds, strict=True)]
+        folder = Catalogue("data set", {name: _root() / name for name in list_datasets()})[dataset_id]
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{error}; `make datasets` collects those of the course") from None
+    maze = _maze_of(folder)
+    try:
+        return Transitions(*_columns(dataset_id), maze=maze)
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
-            f"data set {dataset_id} is damaged ({reason}); collect it again with `make datasets`"
-        ) from None
-    if tensors[1].min() < 0 or tensors[1].max() > 4:
-        raise ValueError(f"data set {dataset_id} has actions outside 0..4; collect it again with `make datasets`")
-    return Transitions(*tensors, maze=maze)
+        raise ValueError(f"{folder} is damaged ({reason}); collect it again with `make datasets`") from None
 
 
 def list_datasets() -> list[str]:
     """The ids of the data sets that are there, in order."""
-    return sorted(str(path.parent.parent.relative_to(_root())) for path in _root().glob("*/*/data/metadata.json"))
+    return sorted(path.parent.parent.relative_to(_root()).as_posix() for path in _root().glob("*/*/data/metadata.json"))
 
 
 def save_dataset(
@@ -131,7 +123,10 @@ def save_dataset(
 
     Raises:
         FileExistsError: there is one already and `overwrite` is not given.
+        ValueError: no transitions.
     """
+    if not len(data):
+        raise ValueError(f"data set {dataset_id} would be empty; expected at least one transition")
     target = _root() / dataset_id
     if target.exists() and not overwrite:
         raise FileExistsError(f"data set {dataset_id} is there already; pass overwrite=True to replace it")
@@ -179,22 +174,44 @@ def save_dataset(
         os.replace(Path(folder) / dataset_id, target)
 
 
+def _columns(dataset_id: str) -> list[Tensor]:
+    """The tensors of `Transitions`, in order; raises where the data set is no run in a maze."""
+    parts = [
+        (e.observations[:-1], e.actions, e.rewards, e.observations[1:], e.terminations, e.truncations)
+        for e in minari.load_dataset(dataset_id).iterate_episodes()
+    ]
+    kinds = (np.float32, np.int64, np.float32, np.float32, bool, bool)
+    columns = [
+        np.concatenate(column).astype(kind) for column, kind in zip(zip(*parts, strict=True), kinds, strict=True)
+    ]
+    observations, actions, *_ = columns
+    if [len(column) for column in columns] != [len(actions)] * 6 or observations.shape[1:] != (2,):
+        raise ValueError(f"columns have shapes {', '.join(str(column.shape) for column in columns)}")
+    if not (np.abs(observations - 0.5) <= 0.5).all():
+        raise ValueError("observations outside [0, 1]")
+    if actions.min() < 0 or actions.max() >= len(ACTIONS):
+        raise ValueError(f"actions outside 0..{len(ACTIONS) - 1}")
+    return [torch.from_numpy(column) for column in columns]
+
+
 def _root() -> Path:
     return Path(os.environ["MINARI_DATASETS_PATH"])
 
 
-def _maze_of(folder: Path, dataset_id: str) -> Maze:
+def _maze_of(folder: Path) -> Maze:
     """The maze a data set names, read as plain JSON: Minari would import whatever entry point stands there."""
     ids = {maze.env_id: maze for maze in MAZES.values()}
     try:
         metadata = json.loads((folder / "data" / "metadata.json").read_text())
         specs = [json.loads(metadata[key]) for key in ("env_spec", "eval_env_spec") if key in metadata]
         found = {ids[spec["id"]] for spec in specs}
-        ours = all(spec["entry_point"].startswith("rlkit_mini.pointmass:") for spec in specs)
+        ours = {"observation_space", "action_space"} <= metadata.keys() and not any(
+            spec["entry_point"] != "rlkit_mini.pointmass:PointmassEnv" or spec["additional_wrappers"] for spec in specs
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         found, ours = set(), False
     if len(found) != 1 or not ours:
-        raise ValueError(f"data set {dataset_id} was not collected in a Pointmass maze, or its metadata is damaged")
+        raise ValueError(f"{folder} is not from a Pointmass maze, or damaged; collect it again with `make datasets`")
     return found.pop()
 
 

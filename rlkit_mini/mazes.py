@@ -24,7 +24,8 @@ class Catalogue(dict):
 
     def __missing__(self, name):
         close = difflib.get_close_matches(str(name), self, n=3, cutoff=0.5) or list(self)
-        raise UnknownNameError(f"unknown {self.kind} {name!r}; did you mean {' or '.join(map(repr, close))}?")
+        hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "there is none at all"
+        raise UnknownNameError(f"unknown {self.kind} {name!r}; {hint}")
 
 
 @dataclass(frozen=True, eq=False)

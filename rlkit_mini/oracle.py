@@ -92,10 +92,14 @@ class Oracle:
         Args:
             observations: (n, 2) in [0, 1]; actions: (n,) integers.
         """
+        actions = np.asarray(actions)
+        if np.shape(observations) != (len(actions), 2) or not np.isin(actions, np.arange(len(ACTIONS))).all():
+            shapes = f"{np.shape(observations)} and {actions.shape}"
+            raise ValueError(f"observations and actions of shapes {shapes}; expected (n, 2), and (n,) from 0 to 4")
         half_cells = np.floor(2 * self.maze.positions(observations)).astype(int)
         half_cells = np.minimum(half_cells, 2 * np.array(self.maze.shape) - 1)
         seen = np.zeros((2 * self.maze.shape[0], 2 * self.maze.shape[1], len(ACTIONS)), dtype=bool)
-        seen[half_cells[:, 0], half_cells[:, 1], np.asarray(actions)] = True
+        seen[half_cells[:, 0], half_cells[:, 1], actions.astype(int)] = True
         here = np.floor(2 * (self.cells + 0.5) / self.resolution).astype(int)
         return self._best_return(seen[here[:, 0], here[:, 1]])
 
@@ -247,7 +251,7 @@ def _cached(key: str, solve, shape: tuple[int, int]) -> sparse.csr_matrix:
     folder = Path(os.environ.get("RLKIT_MINI_CACHE") or platformdirs.user_cache_path("rlkit_mini"))
     path = folder / f"oracle-{key}.npz"
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             matrix = sparse.csr_matrix((file["data"], file["indices"], file["indptr"]), shape=shape)
         matrix.check_format(full_check=True)
         if matrix.data.dtype == np.float64 and (matrix.data >= 0).all() and (matrix.sum(axis=1) < 1 + 1e-9).all():

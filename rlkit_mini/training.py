@@ -64,14 +64,16 @@ def train_offline(
         raise TypeError(f"{type(agent).__name__} does not learn from data; train BC, DQN or CQL")
     if updates < 1 or evaluations < 1:
         raise ValueError(f"updates is {updates} and evaluations {evaluations}; expected both to be at least 1")
-    made_in = {transitions.maze.name for transitions in ([data] if isinstance(data, Transitions) else data)}
-    if oracle and made_in != {oracle.maze.name}:
-        raise ValueError(f"the oracle is of {oracle.maze.name}, the data of {' and '.join(sorted(made_in))}")
-    stored = _stack(data, agent)
+    each = [data] if isinstance(data, Transitions) else list(data)
+    stored = _stack(each, agent)
+    others = {transitions.maze.name for transitions in each} - {oracle.maze.name if oracle else None}
+    if oracle and others:
+        raise ValueError(f"the oracle is of {oracle.maze.name}, the data of {' and '.join(sorted(others))}")
     size, rows = stored.actions.shape[1], torch.arange(len(stored.actions), device=agent.device).unsqueeze(-1)
     marks = set(np.linspace(0, updates, min(evaluations, updates) + 1)[1:].round().astype(int))
-    seen: list[tuple] = []
-    total, since = torch.zeros(agent.members, device=agent.device), 0
+    nothing = np.empty((0, agent.members))
+    history = History(np.empty(0, dtype=int), nothing if oracle else None, nothing)
+    total, since, done = torch.zeros(agent.members, device=agent.device), 0, 0
     try:
         for update in trange(
             1, updates + 1, desc=f"training {type(agent).__name__}", disable=not progress, leave=False
@@ -79,23 +81,22 @@ def train_offline(
             picks = torch.from_numpy((agent.minibatches.draw(agent.batch_size) * size).astype(np.int64))
             picks = picks.to(agent.device)
             total += agent.update(Batch(*(tensor[rows, picks] for tensor in stored)))
-            since += 1
+            since, done = since + 1, update
             if update in marks:
                 losses = (total / since).cpu().numpy()
+                _check_finite(agent, losses, update, history)
                 returns = oracle.evaluate(agent.policy(oracle.observations).cpu()).episode_return if oracle else None
-                seen.append((update, returns, losses))
-                _check_finite(agent, losses, seen)
+                history = _extended(history, update, returns, losses)
                 total, since = torch.zeros_like(total), 0
                 if on_evaluation:
-                    on_evaluation(_history(seen))
+                    on_evaluation(history)
     except KeyboardInterrupt:
-        print(f"interrupted after {update - 1:,} of {updates:,} updates: what was learnt is kept")
-    return _history(seen)
+        print(f"interrupted after {done:,} of {updates:,} updates: what was learnt is kept")
+    return history
 
 
-def _stack(data: Transitions | Sequence[Transitions], agent: Agent) -> Batch:
+def _stack(each: list[Transitions], agent: Agent) -> Batch:
     """All transitions on the device, (members or 1, n, ...)."""
-    each = [data] if isinstance(data, Transitions) else list(data)
     if len(each) not in (1, agent.members):
         raise ValueError(f"{len(each)} data sets for {agent.members} members; expected one, or one a member")
     if len({len(transitions) for transitions in each}) > 1 or not len(each[0]):
@@ -111,17 +112,19 @@ def _stack(data: Transitions | Sequence[Transitions], agent: Agent) -> Batch:
     return Batch(**columns)
 
 
-def _history(seen: list[tuple]) -> History:
-    updates, returns, losses = ([entry[i] for entry in seen] for i in range(3))
-    known = seen and returns[0] is not None
-    return History(np.array(updates), np.array(returns) if known else None, np.array(losses))
+def _extended(history: History, update: int, returns: np.ndarray | None, losses: np.ndarray) -> History:
+    return History(
+        np.append(history.updates, update),
+        None if returns is None else np.vstack([history.returns, returns]),
+        np.vstack([history.losses, losses]),
+    )
 
 
-def _check_finite(agent: Agent, losses: np.ndarray, seen: list[tuple]) -> None:
+def _check_finite(agent: Agent, losses: np.ndarray, update: int, history: History) -> None:
     bad = np.flatnonzero(~np.isfinite(losses))
     if len(bad):
         raise TrainingDivergedError(
-            f"the loss of member {bad[0]} ({agent.describe(bad[0])}) is {losses[bad[0]]} before update {seen[-1][0]}; "
+            f"the loss of member {bad[0]} ({agent.describe(bad[0])}) is {losses[bad[0]]} before update {update}; "
             "a smaller learning_rate or alpha may help, and the error's .history holds what came before",
-            _history(seen[:-1]),
+            history,
         )

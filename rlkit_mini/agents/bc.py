@@ -23,9 +23,7 @@ class BC(Agent):
         seeds, device: see `Agent`.
     """
 
-    def __init__(
-        self, *, learning_rate=3e-4, hidden=(64, 64), features="fourier", batch_size=64, **population
-    ) -> None:
+    def __init__(self, *, learning_rate=3e-4, hidden=(64, 64), features="fourier", batch_size=64, **population) -> None:
         super().__init__(
             learning_rate=learning_rate, hidden=hidden, features=features, batch_size=batch_size, **population
         )

@@ -1,0 +1,118 @@
+"""The experiments run by name, from the command line as a user would."""
+
+import json
+import subprocess
+import sys
+
+import minari
+import numpy as np
+import pytest
+
+from rlkit_mini.experiments import EXPERIMENTS, run_exploration, run_training
+from rlkit_mini.mazes import UnknownNameError
+
+SEED_DOCUMENT = (
+    *(f"pointmass_{maze}_{agent}" for maze in ("easy", "medium", "hard") for agent in ("random", "rnd")),
+    *(f"pointmass_medium_rnd_{size}" for size in (1000, 5000, 10000, 20000)),
+    *(f"pointmass_{maze}_{agent}" for maze in ("easy", "medium", "hard") for agent in ("dqn", "cql")),
+    *(f"pointmass_medium_cql_alpha{alpha}" for alpha in (0, 1, 10)),
+    *(f"pointmass_medium_cql_rnd{size}" for size in (1000, 5000, 10000, 20000)),
+)
+
+
+def command(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "rlkit_mini", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("name", SEED_DOCUMENT)
+def test_every_name_runs(name):
+    row = EXPERIMENTS[name]
+    if row.explores:
+        summary = run_exploration(row, seeds=2, steps=80).summary
+        assert summary["steps"] == 80
+        assert all(0 < share < 1 for share in summary["coverage"])
+    else:
+        summary = run_training(row, seeds=2, steps=3).summary
+        assert summary["updates"] == 3
+        assert len(summary["returns"]) == 2
+        assert summary["worst"] <= summary["interquartile_mean"] <= summary["optimal_return"] + 1e-9
+
+
+@pytest.mark.parametrize("name", ["pointmass_hard_rnd", "pointmass_medium_cql"])
+def test_the_courses_own_settings_run(name):
+    row = EXPERIMENTS[name]
+    run = run_exploration if row.explores else run_training
+    assert run(row, seeds=1, steps=130 if row.explores else 2, course=True).summary
+    agent = row.make_agent(1, course=True)
+    assert (agent.features, agent.target_period, agent.batch_size) == ("position", 300, 128)
+
+
+def test_an_unknown_name_gives_the_closest():
+    with pytest.raises(UnknownNameError, match="pointmass_medium_cql"):
+        EXPERIMENTS["pointmass_medum_cql"]
+
+
+def test_list_shows_every_experiment(tmp_path):
+    listed = command("list", cwd=tmp_path)
+    assert listed.returncode == 0
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == list(EXPERIMENTS)
+
+
+def test_explored_data_can_be_trained_on_and_nothing_is_overwritten(tmp_path, monkeypatch):
+    explored = command(
+        "explore", "pointmass_easy_rnd", "--seeds", 2, "--steps", 300, "--dataset-dir", "mine", cwd=tmp_path
+    )
+    assert explored.returncode == 0, explored.stderr
+    result = json.loads((tmp_path / "results/pointmass_easy_rnd/result.json").read_text())
+    assert len(result["coverage"]) == 2
+    assert (tmp_path / "results/pointmass_easy_rnd/figure.png").read_bytes()[:4] == b"\x89PNG"
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "mine"))
+    assert minari.load_dataset("pointmass/easy-rnd-v0").total_steps == 300
+    assert minari.load_dataset("pointmass/easy-rnd-seed1-v0").total_steps == 300
+
+    again = command(
+        "explore", "pointmass_easy_rnd", "--seeds", 2, "--steps", 300, "--dataset-dir", "mine", cwd=tmp_path
+    )
+    assert again.returncode == 2
+    assert "overwrite" in again.stderr
+    assert len(again.stderr.strip().splitlines()) == 1
+
+    trained = command(
+        "train", "pointmass_easy_dqn", "--seeds", 2, "--steps", 20, "--log-interval", 10, "--dataset-dir", "mine",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+
+
+def test_training_writes_table_figure_and_agent(tmp_path):
+    trained = command("train", "pointmass_medium_cql", "--seeds", 2, "--steps", 20, "--out", "here", cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    assert "pointmass_medium_cql" in trained.stdout
+    folder = tmp_path / "here/pointmass_medium_cql"
+    assert sorted(path.name for path in folder.iterdir()) == ["agent.safetensors", "figure.png", "result.json"]
+    returns = json.loads((folder / "result.json").read_text())["returns"]
+    assert np.isfinite(returns).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["train", "pointmass_medum_cql"], "pointmass_medium_cql"),
+        (["train", "pointmass_easy_rnd"], "explore pointmass_easy_rnd"),
+        (["explore", "pointmass_easy_dqn"], "train pointmass_easy_dqn"),
+        (["train", "pointmass_easy_dqn", "--steps", "0"], "at least 1"),
+        (["train", "pointmass_easy_dqn", "--seeds", "0"], "seeds"),
+        (["explore", "pointmass_easy_rnd", "--steps", "-5"], "at least 1"),
+        (["train", "pointmass_easy_dqn", "--dataset-dir", "nowhere"], "easy-rnd"),
+        (["train", "pointmass_easy_dqn", "--steps", "many"], "steps"),
+        (["fly"], "fly"),
+    ],
+)
+def test_a_mistake_gives_exit_code_two_and_writes_nothing(arguments, expected, tmp_path):
+    outcome = command(*arguments, cwd=tmp_path)
+    assert outcome.returncode == 2
+    assert expected in outcome.stderr + outcome.stdout
+    assert "Traceback" not in outcome.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
