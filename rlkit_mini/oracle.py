@@ -22,7 +22,7 @@ from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import Maze
 from rlkit_mini.pointmass import ACTIONS, transition
 
-RESOLUTION = {"easy": 4, "medium": 4, "hard": 2, "veryhard": 4}
+RESOLUTION = {"easy": 4, "medium": 8, "hard": 2, "veryhard": 4}  # medium: with 4, half-trained policies look 10% better
 QUADRATURE_NODES = 8  # an axis
 FORMAT = 1  # of the cached file
 

@@ -1,9 +1,11 @@
-"""BC: behavioural cloning, the control of every offline comparison."""
+"""BC: behavioural cloning, the control of every offline comparison; and the actor that AWAC and IQL share with it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rlkit_mini.agents.agent import Agent
 from rlkit_mini.networks import observation_network
@@ -15,28 +17,46 @@ def log_likelihood(logits: Tensor, actions: Tensor) -> Tensor:
     return torch.log_softmax(logits, dim=-1).gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 
 
+class Actor(nn.Module):
+    """pi(a | s), learnt by weighted cloning: observations (members, batch, 2) -> logits (members, batch, 5)."""
+
+    def __init__(self, seeds: Sequence[int], hidden, features: str, learning_rate: float, device) -> None:
+        super().__init__()
+        self.network = observation_network(seeds, "actor", len(ACTIONS), hidden, features).to(device)
+        self.optimizer = torch.optim.Adam(self.parameters(), lr=learning_rate, fused=True)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        return self.network(observations)
+
+    def probabilities(self, observations: Tensor) -> Tensor:
+        return torch.softmax(self(observations), dim=-1)
+
+    def improve(self, batch, weights: Tensor | float = 1.0) -> Tensor:
+        """One step of maximising mean(weights * log pi(a | s)); the loss of each member (members,)."""
+        losses = -(weights * log_likelihood(self(batch.observations), batch.actions)).mean(dim=-1)
+        self.optimizer.zero_grad()
+        losses.sum().backward()
+        self.optimizer.step()
+        return losses.detach()
+
+
 class BC(Agent):
     """Maximises log pi(a | s) of the data's actions.
 
     Args:
         learning_rate, hidden, features, batch_size: of the actor (see `observation_network`).
-        seeds, device: see `Agent`.
+        population: `seeds` and `device` (see `Agent`).
     """
 
     def __init__(self, *, learning_rate=3e-4, hidden=(64, 64), features="fourier", batch_size=64, **population) -> None:
         super().__init__(
             learning_rate=learning_rate, hidden=hidden, features=features, batch_size=batch_size, **population
         )
-        self.actor = observation_network(self.seeds, "actor", len(ACTIONS), hidden, features).to(self.device)
-        self.optimizer = torch.optim.Adam(self.actor.parameters(), lr=learning_rate, fused=True)
+        self.actor = Actor(self.seeds, hidden, features, learning_rate, self.device)
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
-        return torch.softmax(self.actor(observations), dim=-1)
+        return self.actor.probabilities(observations)
 
     def update(self, batch) -> Tensor:
         """One step on a minibatch of transitions (members, batch); the loss of each member (members,)."""
-        losses = -log_likelihood(self.actor(batch.observations), batch.actions).mean(dim=-1)
-        self.optimizer.zero_grad()
-        losses.sum().backward()
-        self.optimizer.step()
-        return losses.detach()
+        return self.actor.improve(batch)

@@ -1,0 +1,455 @@
+"""Every figure of the workbook: the same colours, walls and labels everywhere. Nothing here uses pyplot.
+
+The draw functions put one thing on given axes. Maps are arrays over an oracle's sub-cells, and compared maps are given
+the same `limits`. A figure as a cell's last expression shows itself.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import textwrap
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap, LogNorm, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Rectangle
+from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
+from PIL import Image
+
+from rlkit_mini.evaluation import bootstrap_interval, interquartile_mean
+from rlkit_mini.files import whole_file
+from rlkit_mini.mazes import Maze
+from rlkit_mini.oracle import Oracle
+from rlkit_mini.pointmass import ACTIONS, at_goal
+from rlkit_mini.sweeps import Sweep
+
+INK, QUIET, GRID, WALL, GOAL, START = "#333333", "#777777", "#e8e8e8", "#464650", "#a0dcbe", "#d55e00"
+LOOKS = {  # Okabe and Ito's colours, which colour-blind readers tell apart; marker and line differ as well
+    "random": {"color": "#8c8c8c", "marker": "x", "linestyle": ":"},
+    "RND": {"color": "#56b4e9", "marker": "v", "linestyle": "-"},
+    "BC": {"color": "#e69f00", "marker": "s", "linestyle": "--"},
+    "DQN": {"color": "#d55e00", "marker": "o", "linestyle": "-"},
+    "CQL": {"color": "#0072b2", "marker": "D", "linestyle": "-"},
+    "AWAC": {"color": "#009e73", "marker": "^", "linestyle": "-."},
+    "IQL": {"color": "#cc79a7", "marker": "P", "linestyle": (0, (6, 2))},
+    "oracle": {"color": "#000000", "marker": "*", "linestyle": "--"},
+}
+REFERENCES = {"J*": "oracle", "random": "random", "behaviour": "BC"}  # lines that have an algorithm's colour
+# Without the ends that look like wall, or like places without a value
+VALUES = ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0.2, 1, 256)))
+VISITS = ListedColormap(matplotlib.colormaps["Blues"](np.linspace(0.15, 0.95, 256)))
+MEANINGS = {  # what the axis of a hyperparameter says
+    "alpha": "alpha (weight of the penalty)",
+    "temperature": "temperature (divides)",
+    "expectile": "expectile tau",
+    "rnd_weight": "weight of the bonus",
+    "epsilon": "epsilon (share of random actions)",
+}
+RETURN = "exact return (rewards of an episode)"
+SCREEN_DPI, SAVED_WIDTH = 100, 1400  # pixels an inch in a notebook; pixels of a saved figure
+
+
+class Picture(Figure):
+    """A figure that shows itself in a notebook, sharp on fine screens, without pyplot."""
+
+    def _repr_png_(self) -> tuple[bytes, dict]:
+        width, height = (round(SCREEN_DPI * inches) for inches in self.get_size_inches())
+        return to_png(self), {"width": width, "height": height}
+
+
+def to_png(figure: Figure) -> bytes:
+    """The figure as the bytes of a PNG file, 1,400 pixels wide, the same every time."""
+    file = io.BytesIO()
+    dpi = SAVED_WIDTH / figure.get_figwidth()
+    figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})
+    return file.getvalue()
+
+
+def new_figure(rows: int = 1, columns: int = 1, width: float = 9.0, height: float = 4.0):
+    """An empty figure in the workbook's style: the figure and its axes (one, or an array as `subplots` gives it).
+
+    Args:
+        width, height: in inches; 9 inches are 900 pixels in a notebook.
+    """
+    figure = Picture(figsize=(width, height), dpi=SCREEN_DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
+    axes = figure.subplots(rows, columns)
+    for ax in np.ravel(axes):
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.spines[["left", "bottom"]].set_color(QUIET)
+        ax.tick_params(colors=QUIET, labelcolor=INK, labelsize=9, length=3)
+        ax.set_axisbelow(True)
+        ax.set_prop_cycle(color=["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"])
+    return figure, axes
+
+
+def describe(ax, title: str, x: str = "", y: str = "", legend: str = "") -> None:
+    """Title (what to see, wrapped), axis labels with units, and a legend at the place named, such as "lower right"."""
+    letters = int((ax.figure.get_figwidth() / ax.get_gridspec().ncols - 0.8) * 72 / 6.3)  # of 6.3 points each
+    ax.set_title(textwrap.fill(title, letters), loc="left", fontsize=10.5, fontweight="bold", color=INK)
+    for set_label, text in ((ax.set_xlabel, x), (ax.set_ylabel, y)):
+        if text:
+            set_label(text, fontsize=9.5, color=INK)
+    if legend:
+        ax.legend(loc=legend, fontsize=9, labelcolor=INK, frameon=True, framealpha=0.85, edgecolor="none")
+
+
+def save_figure(figure: Figure, name: str, folder: str | os.PathLike | None = None) -> Figure:
+    """Write `figures/<name>.png`, whole or not at all, and give the figure back, so that the cell shows it.
+
+    A folder that cannot be written to costs the file and one printed line, nothing else.
+
+    Args:
+        name: "05_alpha", with the notebook's number.
+        folder: default the repository's `figures`, or what the variable RLKIT_MINI_FIGURES says.
+    """
+    default = os.environ.get("RLKIT_MINI_FIGURES") or Path(__file__).resolve().parent.parent / "figures"
+    try:
+        with whole_file(Path(folder or default) / f"{name}.png") as part:
+            part.write_bytes(to_png(figure))
+    except OSError as error:
+        print(f"figure {name} is shown but not saved ({error.strerror})")
+    return figure
+
+
+def look(label: str) -> dict:
+    """Colour, marker and line style of the algorithm that a label begins with: look("CQL, alpha 1") is CQL's."""
+    words = label.replace(",", " ").split()
+    known = {name.lower(): style for name, style in LOOKS.items()}
+    return dict(known.get(words[0].lower() if words else "", {"color": INK, "marker": ".", "linestyle": "-"}))
+
+
+def shades(algorithm: str, count: int) -> list[tuple[float, float, float]]:
+    """`count` shades of an algorithm's colour, from light to its own, for settings of one algorithm side by side."""
+    color = np.array(to_rgb(look(algorithm)["color"]))
+    return [tuple(1 - share * (1 - color)) for share in np.linspace(0.35, 1, count)]
+
+
+# The maze, and what is on it
+
+
+def draw_maze(ax, maze: Maze, ticks: bool = True) -> None:
+    """Walls, start (S) and goal (G, the disc that ends an episode), x right and y up, in cells."""
+    width, height = maze.shape
+    walls = np.where(maze.walls, 1.0, np.nan).T
+    ax.imshow(walls, ListedColormap([WALL]), zorder=2, **_extent(maze))
+    ax.add_patch(Circle(maze.goal, maze.goal_radius, facecolor=GOAL, edgecolor="#4a9c78", linewidth=1, zorder=1.5))
+    badge = {"ha": "center", "va": "center", "fontsize": 8, "fontweight": "bold", "zorder": 5, "clip_on": False}
+    circle = {"boxstyle": "circle,pad=0.15", "linewidth": 1, "edgecolor": "white"}
+    ax.text(*maze.start, "S", color="white", bbox=circle | {"facecolor": START}, **badge)
+    ax.text(*maze.goal, "G", color="white", bbox=circle | {"facecolor": "#00694b"}, **badge)
+    ax.set(xlim=(0, width), ylim=(0, height), aspect="equal")
+    ax.spines[:].set(visible=True, color=WALL, linewidth=1.5)
+    if ticks:
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MaxNLocator(6, integer=True))
+        ax.set_xlabel("x (cells)", fontsize=9, color=INK)
+        ax.set_ylabel("y (cells)", fontsize=9, color=INK)
+    else:
+        ax.set(xticks=[], yticks=[])
+
+
+def _extent(maze: Maze) -> dict:
+    return {"origin": "lower", "extent": (0, maze.shape[0], 0, maze.shape[1]), "interpolation": "nearest"}
+
+
+def map_limits(oracle: Oracle, *maps: np.ndarray, centred: bool = False) -> tuple[float, float]:
+    """One scale for all the maps (..., sub-cells): without the goal's inside and the outermost percent of values."""
+    values = np.concatenate([np.asarray(values)[..., ~_in_goal(oracle)].ravel() for values in maps])
+    low, high = np.quantile(values, [0.01, 0.99])
+    reach = max(abs(low), abs(high), 1e-6)
+    return (-reach, reach) if centred else (float(low), float(max(high, low + 1e-6)))
+
+
+def draw_map(ax, oracle: Oracle, values, label: str, limits=None, diverging: bool = False, ticks: bool = True):
+    """Values (sub-cells,) as a coloured map of the maze with a colour bar; the image.
+
+    Args:
+        label: of the colour bar, with its unit.
+        limits: (low, high) of the colours; maps that are compared are given the same (see `map_limits`).
+        diverging: blue below zero, white, red above, such as for overestimation.
+    """
+    low, high = map_limits(oracle, values, centred=diverging) if limits is None else limits
+    style = {"vmin": low, "vmax": high, "zorder": 1} | _extent(oracle.maze)
+    image = ax.imshow(oracle.on_grid(values).T, "RdBu_r" if diverging else VALUES, **style)
+    _draw_bar(ax, image, label, extend="both")
+    draw_maze(ax, oracle.maze, ticks)
+    return image
+
+
+def draw_visits(ax, maze: Maze, positions: np.ndarray, limit: float | None = None, ticks: bool = True):
+    """How often positions (n, 2) lie in each half-cell, in colours of a logarithmic scale up to `limit`; the image."""
+    counts, *_ = np.histogram2d(*positions.T, bins=[np.linspace(0, size, 2 * size + 1) for size in maze.shape])
+    seen = np.where(counts > 0, counts, np.nan).T
+    norm = LogNorm(1, max(limit or counts.max(), 2))
+    image = ax.imshow(seen, VISITS, norm, zorder=1.6, **_extent(maze))  # above the goal's disc: it is visited too
+    bar = _draw_bar(ax, image, "visits of a half-cell (white: none)", extend="neither")
+    bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+    draw_maze(ax, maze, ticks)
+    return image
+
+
+def _draw_bar(ax, image, label: str, extend: str):
+    """A colour bar as high as the map, its ends pointed where values may lie beyond."""
+    bar = ax.figure.colorbar(image, cax=ax.inset_axes([1.03, 0, 0.04, 1]), extend=extend, extendfrac=0.03)
+    bar.set_label(label, fontsize=9, color=INK)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(colors=QUIET, labelcolor=INK, labelsize=8.5, length=2)
+    return bar
+
+
+def draw_arrows(ax, oracle: Oracle, probabilities):
+    """Where a policy (sub-cells, 5) goes on average, a dot where it stays, on half-cells (cells of a large maze)."""
+    places, moves, size = _directions(oracle, probabilities)
+    style = {"units": "xy", "width": 0.13 * size, "headwidth": 3.4, "headlength": 3.4, "minlength": 2.2}
+    style |= {"pivot": "mid", "color": "white", "edgecolor": "#222222", "linewidth": 0.5, "zorder": 4}
+    return ax.quiver(*places.T, *moves.T, angles="xy", scale_units="xy", scale=1.0, headaxislength=3.2, **style)
+
+
+def _directions(oracle: Oracle, probabilities) -> tuple[np.ndarray, np.ndarray, float]:
+    """Places and arrows (n, 2) of a policy and their distance, in cells."""
+    size = 0.5 if max(oracle.maze.shape) <= 12 else 1.0
+    outside = ~_in_goal(oracle)  # in the goal nobody acts
+    centres = oracle.maze.positions(oracle.observations)[outside]
+    _, owner, counts = np.unique(np.floor(centres / size), axis=0, return_inverse=True, return_counts=True)
+    average = np.zeros((len(counts), 4))
+    np.add.at(average, owner, np.hstack([centres, np.asarray(probabilities, dtype=np.float64)[outside] @ ACTIONS]))
+    places, moves = np.hsplit(average / counts[:, None], 2)
+    length = np.linalg.norm(moves, axis=1, keepdims=True)
+    return places, 0.72 * size * np.where(length > 0.2, moves / np.maximum(length, 0.2), 0.0), size
+
+
+def _in_goal(oracle: Oracle) -> np.ndarray:
+    return at_goal(oracle.maze, oracle.maze.positions(oracle.observations))
+
+
+def draw_paths(ax, data, episodes=5, ticks: bool = True) -> None:
+    """The paths of some episodes of `Transitions`, early ones light, each ended by a dot (goal) or a cross (cut off).
+
+    Args:
+        episodes: how many from the first on, or their numbers.
+    """
+    numbers = range(episodes) if isinstance(episodes, int) else episodes
+    chosen = [episode for number, episode in enumerate(data.episodes) if number in numbers]
+    for episode, color in zip(chosen, shades("CQL", len(chosen)), strict=True):
+        places = episode.positions
+        ax.plot(*places.T, color=color, linewidth=1.1, alpha=0.9, zorder=3)
+        ax.plot(*places[-1], "o" if episode.terminations[-1] else "X", color=color, markeredgecolor="white", zorder=4)
+    draw_maze(ax, data.maze, ticks)
+
+
+# Numbers over seeds
+
+
+def draw_curve(ax, x, values, label: str, worst: bool = False, **style):
+    """Interquartile mean of values (points, seeds) with its 95% bootstrap band; the line and the band.
+
+    Args:
+        label: begins with the algorithm, which gives the colour and marker.
+        worst: also draw the seed that ends lowest, thin.
+        style: of the line, in place of the algorithm's.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    style = look(label) | {"markersize": 4.5, "linewidth": 1.8} | style
+    (line,) = ax.plot(x, interquartile_mean(values), label=label, **style)
+    band = ax.fill_between(x, *bootstrap_interval(values), color=style["color"], alpha=0.2, linewidth=0)
+    if worst:
+        ax.plot(x, values[:, values[-1].argmin()], color=style["color"], linewidth=0.8, alpha=0.8)
+    ax.grid(axis="y", color=GRID)
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    return line, band
+
+
+def draw_settings(ax, values, returns, label: str, current=None, shift: float = 0.0, **style):
+    """Exact return against a hyperparameter (or any other list, such as data sizes), evenly spaced.
+
+    Every seed is a dot; the line joins the interquartile means, with 95% bootstrap intervals.
+
+    Args:
+        values: of the hyperparameter, (values,); they become the tick labels.
+        returns: (values, seeds).
+        current: one of the values, highlighted.
+        shift: to the right, in tick distances, so that several algorithms do not hide each other.
+    """
+    places, returns = np.arange(len(values)) + shift, np.asarray(returns, dtype=np.float64)
+    style = look(label) | {"markersize": 6.5, "linewidth": 1.4} | style
+    if current is not None:
+        _highlight(ax, list(values).index(current))
+    spread = np.linspace(0.06, 0.18, returns.shape[1])
+    dots = ax.plot((places[:, None] + spread).ravel(), returns.ravel(), ".", color=style["color"], alpha=0.55)[0]
+    bars = ax.vlines(places, *bootstrap_interval(returns), color=style["color"], linewidth=3, alpha=0.45)
+    (means,) = ax.plot(places, interquartile_mean(returns), label=label, **style)
+    ax.set_xticks(range(len(values)), [f"{v:g}" if isinstance(v, (int, float, np.number)) else str(v) for v in values])
+    ax.set_xlim(-0.5, len(values) - 0.5)
+    ax.grid(axis="y", color=GRID)
+    return dots, bars, means
+
+
+def _highlight(ax, place: float) -> Rectangle:
+    style = {"color": "#ffc935", "alpha": 0.4, "linewidth": 0, "zorder": 0.5}
+    return ax.add_patch(Rectangle((place - 0.42, 0), 0.84, 1, transform=ax.get_xaxis_transform(), **style))
+
+
+def draw_references(ax, references: dict[str, float]) -> None:
+    """Labelled horizontal lines such as {"J*": -20.2, "behaviour": -24.0}; draw them last, labels keep apart."""
+    low, high = ax.get_ylim()
+    margin = 0.04 * (high - low)
+    low = min([low, *(value - margin for value in references.values())])
+    high = max([high, *(value + margin for value in references.values())])
+    ax.set_ylim(low, high)
+    gap = 12.5 / 72 / (ax.get_position().height * ax.figure.get_figheight()) * (high - low)  # one line of text
+    across, place = ax.get_yaxis_transform(), np.inf
+    for name, value in sorted(references.items(), key=lambda item: -item[1]):
+        color, place = look(REFERENCES.get(name, ""))["color"], min(value, place - gap)
+        ax.axhline(value, color=color, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
+        text = f"{name} {value:.{1 if high - low > 5 else 2}f}".replace("-", "−")
+        style = {"color": color, "fontsize": 9, "va": "center", "annotation_clip": False}
+        style["arrowprops"] = {"arrowstyle": "-", "color": color, "linewidth": 0.7, "shrinkA": 2, "shrinkB": 0}
+        style["arrowprops"]["relpos"] = (0, 0.5)
+        ax.annotate(text, xy=(1, value), xytext=(1.05, place), xycoords=across, textcoords=across, **style)
+
+
+# Whole figures
+
+
+class SweepFigure:
+    """A sweep at one setting on one figure, which `show` brings to another setting without drawing it anew.
+
+    Believed values with arrows, overestimation, return against the first hyperparameter (the others as they are set),
+    and the learning curve; every scale is the same for all settings.
+
+    Attributes:
+        figure: 9 x 7 inches.
+        message: two sentences: how well it acts, and whether it knows.
+    """
+
+    def __init__(self, sweep: Sweep, setting: dict[str, float] | None = None, references: dict | None = None) -> None:
+        self.sweep, oracle, best = sweep, sweep.oracle, sweep.oracle.optimal_return
+        setting = {name: values[0] for name, values in sweep.grid.items()} if setting is None else setting
+        here, (name, values) = sweep.index(setting), next(iter(sweep.grid.items()))
+        self.means = interquartile_mean(sweep.returns)  # (evaluations, *settings)
+        self.ends = np.stack(
+            [bootstrap_interval(returns) for returns in sweep.returns], axis=1
+        )  # (2, evaluations, ...)
+        self.figure, ((left, right), (below, beside)) = new_figure(2, 2, height=7.0)
+        self.title = self.figure.suptitle("two\nlines", x=0.012, ha="left", fontsize=11.5, color=INK, linespacing=1.4)
+        limits, errors = map_limits(oracle, sweep.values), map_limits(oracle, sweep.overestimation, centred=True)
+        self.believed = draw_map(left, oracle, sweep.values[here], "believed value (discounted)", limits)
+        self.arrows = draw_arrows(left, oracle, sweep.policy[here])
+        self.wrong = draw_map(
+            right, oracle, sweep.overestimation[here], "believed − true value", errors, diverging=True
+        )
+        self.box = _highlight(below, here[0])
+        column, curve = sweep.returns[-1, :, *here[1:]], sweep.returns[:, *here]
+        self.dots, self.bars, self.points = draw_settings(below, values, column, sweep.algorithm)
+        self.line, self.band = draw_curve(beside, sweep.updates, curve, sweep.algorithm)
+        describe(left, "What the median seed believes and does")
+        describe(right, "Where it is wrong: red is overestimated")
+        describe(below, f"How the return depends on {name}", MEANINGS.get(name, name), RETURN)
+        describe(beside, "How it learnt at this setting", "updates", RETURN)
+        for ax in (below, beside):
+            ax.set_ylim(sweep.returns.min() - 0.06 * (best - sweep.returns.min()), 0.9 * best)
+            draw_references(ax, {"J*": best} | (references or {}))
+        self.show(setting)
+        self.figure.draw_without_rendering()
+        self.figure.set_layout_engine("none")  # everything stays where it is now
+        maps = [(*ax.images, *ax.patches, *ax.texts, *ax.collections, *ax.spines.values()) for ax in (left, right)]
+        moving = [artist for artists in maps for artist in artists]
+        moving += [self.box, self.bars, self.dots, self.points, self.band, self.line, self.title]
+        self._moving, self._still = sorted(moving, key=lambda artist: artist.zorder), None
+
+    def show(self, setting: dict[str, float]) -> Figure:
+        """Bring the figure to another setting of the sweep, {"alpha": 1.0}."""
+        sweep, here = self.sweep, self.sweep.index(setting)
+        self.believed.set_data(sweep.oracle.on_grid(sweep.values[here]).T)
+        self.wrong.set_data(sweep.oracle.on_grid(sweep.overestimation[here]).T)
+        self.arrows.set_UVC(*_directions(sweep.oracle, sweep.policy[here])[1].T)
+        self.box.set_x(here[0] - 0.42)
+        self.dots.set_ydata(sweep.returns[-1, :, *here[1:]].ravel())
+        self.points.set_ydata(self.means[-1, :, *here[1:]])
+        ends = self.ends[:, -1, :, *here[1:]].T
+        self.bars.set_segments([[(place, low), (place, high)] for place, (low, high) in enumerate(ends)])
+        self.line.set_ydata(self.means[:, *here])
+        low, high = (np.stack([sweep.updates, end], axis=1) for end in self.ends[:, :, *here])
+        self.band.set_verts([np.concatenate([low, high[::-1]])])
+        self.message = self._words(setting)
+        self.title.set_text(self.message)
+        return self.figure
+
+    def to_png(self) -> bytes:
+        """The figure as it is now, 900 pixels wide: what moves is drawn again on a kept picture of what does not."""
+        canvas = self.figure.canvas
+        if self._still is None:
+            for artist in self._moving:
+                artist.set_visible(False)
+            canvas.draw()
+            self._still = canvas.copy_from_bbox(self.figure.bbox)
+            for artist in self._moving:
+                artist.set_visible(True)
+        canvas.restore_region(self._still)
+        for artist in self._moving:
+            artist.draw(canvas.get_renderer())
+        file = io.BytesIO()
+        Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(file, "png", compress_level=1)
+        return file.getvalue()
+
+    def _words(self, setting: dict[str, float]) -> str:
+        sweep, here, best = self.sweep, self.sweep.index(setting), self.sweep.oracle.optimal_return
+        acts, believes, truth = (
+            self.means[-1, *here],
+            np.median(sweep.believed_start[here]),
+            np.median(sweep.true_start[here]),
+        )
+        well = "it hardly ever arrives" if acts < -0.95 * sweep.oracle.maze.horizon else "it could do better"
+        well = "nearly as good as it gets" if acts >= 1.1 * best else well
+        knows = f"{'over' if believes > truth else 'under'}estimated by {abs(believes - truth):.1f}"
+        knows = "about right" if abs(believes - truth) < 0.1 * abs(truth) + 0.1 else knows
+        where = ", ".join(f"{name} {value:g}" for name, value in setting.items())
+        return (
+            f"{sweep.algorithm}, {where}: return {acts:.1f} where {best:.1f} is possible: {well}.\n"
+            f"At the start it believes {believes:.1f}, and {truth:.1f} is true: {knows}."
+        ).replace("-", "−")
+
+
+def draw_sweep(sweep: Sweep, setting: dict[str, float] | None = None, references: dict | None = None) -> Figure:
+    """The figure of the scrub slider at one setting, {"alpha": 1.0}; default the first of the grid."""
+    return SweepFigure(sweep, setting, references).figure
+
+
+def draw_training(results: dict) -> Figure:
+    """Learning curves of training results by label, and what the first one's median seed believes."""
+    figure, (left, right) = new_figure(1, 2)
+    first = next(iter(results.values()))
+    for label, result in results.items():
+        draw_curve(left, result.history.updates, result.history.returns, label, worst=True)
+    legend = "lower right" if len(results) > 1 else ""
+    describe(left, f"How well {' and '.join(results)} acts (thin: worst seed)", "updates", RETURN, legend)
+    draw_references(left, {"J*": first.oracle.optimal_return, "random": first.oracle.random_return})
+    sweep = Sweep.of(first.agent, first.history, first.oracle)
+    here = (0,) * len(sweep.grid)
+    draw_map(right, first.oracle, sweep.values[here], "believed value (discounted)")
+    draw_arrows(right, first.oracle, sweep.policy[here])
+    describe(right, "What the median seed believes and does")
+    return figure
+
+
+def draw_exploration(results: dict) -> Figure:
+    """Coverage of exploration results by label, and where the first seed of each went."""
+    figure, (left, *maps) = new_figure(1, 1 + len(results))
+    images = []
+    for ax, (label, result) in zip(maps, results.items(), strict=True):
+        draw_curve(left, result.steps, result.coverages, label, worst=True)
+        images.append(draw_visits(ax, result.data[0].maze, result.data[0].positions))
+        describe(ax, f"Where {label} went (first seed)")
+    for image in images:
+        image.norm.vmax = max(other.norm.vmax for other in images)
+    left.set_ylim(0, 1)
+    legend = "lower right" if len(results) > 1 else ""
+    describe(left, "How much it has seen (thin: worst seed)", "steps", "coverage (share of half-cells)", legend)
+    return figure

@@ -1,0 +1,118 @@
+"""A trained population over a grid of settings, summarised for figures and sliders, small enough to be committed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+
+from rlkit_mini.agents.agent import Agent
+from rlkit_mini.files import whole_file
+from rlkit_mini.mazes import MAZES
+from rlkit_mini.oracle import Oracle
+from rlkit_mini.training import History
+
+ARRAYS = ("seeds", "updates", "returns", "values", "overestimation", "policy", "believed_start", "true_start")
+
+
+@dataclasses.dataclass
+class Sweep:
+    """What a population learnt, held against the truth; `*settings` are the lengths of the swept lists.
+
+    The maps are those of each setting's seed with the median final return (the lower one of an even number).
+
+    Attributes:
+        grid: name -> values of the swept hyperparameters, in order.
+        returns: (evaluations, *settings, seeds) exact returns, after `updates` (evaluations,).
+        values: (*settings, sub-cells) what the agent believes a place is worth, sum_a pi(a | s) Q_hat(s, a).
+        overestimation: (*settings, sub-cells) that minus the exact V^pi.
+        policy: (*settings, sub-cells, 5) action probabilities.
+        believed_start, true_start: (*settings, seeds) Q_hat's and the exact discounted value of pi at the start.
+    """
+
+    algorithm: str
+    oracle: Oracle
+    grid: dict[str, list[float]]
+    seeds: np.ndarray
+    updates: np.ndarray
+    returns: np.ndarray
+    values: np.ndarray
+    overestimation: np.ndarray
+    policy: np.ndarray
+    believed_start: np.ndarray
+    true_start: np.ndarray
+
+    @classmethod
+    def of(cls, agent: Agent, history: History, oracle: Oracle, greedy: bool = True) -> Sweep:
+        """Summarise an agent with `q_values` after `train_offline(..., oracle=oracle)`.
+
+        Args:
+            greedy: pi is the greedy policy, whose returns the history holds; else the distribution that `act` draws
+                from, which is what the critic of an actor's agent estimates.
+        """
+        if history.returns is None or not len(history.returns):
+            raise ValueError("the history holds no exact returns; pass oracle=... to train_offline")
+        if any(setting.get("discount", oracle.discount) != oracle.discount for setting in agent.settings):
+            raise ValueError(f"expected agents of the oracle's discount {oracle.discount}, whose values it can judge")
+        settings = tuple(map(len, agent.grid.values()))
+        shape = (*settings, -1)
+        policy = agent.policy(oracle.observations, greedy=greedy).cpu().numpy()
+        values = (policy * agent.q_values(oracle.observations).cpu().numpy()).sum(axis=-1, dtype=np.float64)
+        true_values = (policy * oracle.evaluate(policy).q_values).sum(axis=-1)
+        final = history.returns[-1].reshape(math.prod(settings), -1)  # (settings, seeds)
+        median = final.argsort(axis=1, kind="stable")[:, (final.shape[1] - 1) // 2]
+        chosen = np.arange(len(final)) * final.shape[1] + median  # one member a setting
+        return cls(
+            algorithm=type(agent).__name__,
+            oracle=oracle,
+            grid={name: [float(value) for value in values] for name, values in agent.grid.items()},
+            seeds=agent.seeds[: final.shape[1]],
+            updates=history.updates,
+            returns=history.returns.reshape(len(history.returns), *shape),
+            values=values[chosen].reshape(shape).astype(np.float32),
+            overestimation=(values - true_values)[chosen].reshape(shape).astype(np.float32),
+            policy=policy[chosen].reshape(*shape, policy.shape[-1]),
+            believed_start=(values @ oracle.start_weights).reshape(shape),
+            true_start=(true_values @ oracle.start_weights).reshape(shape),
+        )
+
+    def index(self, setting: dict[str, float]) -> tuple[int, ...]:
+        """Where a setting stands in the arrays' settings axes; `setting` names every swept hyperparameter."""
+        if setting.keys() != self.grid.keys():
+            raise ValueError(f"setting names {sorted(setting)}; expected {sorted(self.grid)}")
+        for name, value in setting.items():
+            if value not in self.grid[name]:
+                raise ValueError(f"{name} {value:g} was not trained; expected one of {self.grid[name]}")
+        return tuple(values.index(setting[name]) for name, values in self.grid.items())
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write an npz file; it appears whole or not at all."""
+        oracle, arrays = self.oracle, {name: getattr(self, name) for name in ARRAYS}
+        facts = [self.algorithm, oracle.maze.name, repr(oracle.discount), str(oracle.resolution), *self.grid]
+        arrays |= {f"grid {name}": np.array(values) for name, values in self.grid.items()}
+        with whole_file(path) as part, open(part, "wb") as file:
+            np.savez_compressed(file, facts=np.array(facts), **arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Sweep:
+        """Read what `save` wrote; nothing in it is executed.
+
+        Raises:
+            FileNotFoundError, or ValueError where the file is no saved sweep.
+        """
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"no saved sweep at {path}")
+        try:
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+                algorithm, maze, discount, resolution, *names = file["facts"].tolist()
+                grid = {name: file[f"grid {name}"].tolist() for name in names}
+                arrays = {name: file[name] for name in ARRAYS}
+            oracle = Oracle(MAZES[maze], float(discount), int(resolution))
+            if arrays["values"].shape != (*map(len, grid.values()), len(oracle.observations)):
+                raise ValueError(f"its maps have shape {arrays['values'].shape}")
+        except Exception as error:
+            raise ValueError(f"{path} is damaged or no saved sweep ({error}); train and save it again") from None
+        return cls(algorithm, oracle, grid, **arrays)

@@ -1,0 +1,78 @@
+"""The scrub slider: moves through the really trained agents of a sweep."""
+
+from __future__ import annotations
+
+import html
+
+import ipywidgets as widgets
+
+from rlkit_mini.plots import MEANINGS, SweepFigure
+from rlkit_mini.sweeps import Sweep
+
+
+class Scrub(widgets.VBox):
+    """One slider a swept hyperparameter, and the sweep's figure at the chosen setting.
+
+    Attributes:
+        sliders: name -> slider; `view.sliders["alpha"].value = 1.0` moves it.
+        picture: the figure as a PNG, `picture.value`.
+        caption: what the figure says in words, for those who cannot see it.
+    """
+
+    def __init__(self, sweep: Sweep, references: dict[str, float] | None, setting: dict[str, float] | None) -> None:
+        if not sweep.grid:
+            raise ValueError("nothing was swept; give the agent a list, such as CQL(alpha=[0, 0.1, 1])")
+        setting = {name: values[0] for name, values in sweep.grid.items()} | (setting or {})
+        self.sweep, self._figure = sweep, SweepFigure(sweep, setting, references)
+        self.sliders = {name: self._slider(name, values, setting[name]) for name, values in sweep.grid.items()}
+        self.picture = widgets.Image(format="png", layout=widgets.Layout(width="900px", max_width="100%"))
+        self.caption = widgets.HTML()
+        for widget, name in ((self.picture, "rlkit-scrub-picture"), (self.caption, "rlkit-scrub-caption")):
+            widget.add_class(name)
+        super().__init__([*self.sliders.values(), self.picture, self.caption], _dom_classes=("rlkit-scrub",))
+        self._show()
+
+    @property
+    def setting(self) -> dict[str, float]:
+        return {name: slider.value for name, slider in self.sliders.items()}
+
+    @property
+    def figure(self):
+        """The figure at the chosen setting, for `save_figure`; the slider goes on drawing on it."""
+        return self._figure.figure
+
+    def _slider(self, name: str, values: list[float], value: float) -> widgets.SelectionSlider:
+        slider = widgets.SelectionSlider(
+            options=[(f"{value:g}", value) for value in values],
+            value=value,
+            description=name,
+            tooltip=f"{MEANINGS.get(name, name)}: drag, or use the arrow keys",
+            continuous_update=True,
+            style={"description_width": "7em"},
+            layout=widgets.Layout(width="600px", max_width="100%"),
+        )
+        slider.add_class(f"rlkit-scrub-{name}")
+        slider.observe(self._show, "value")
+        return slider
+
+    def _show(self, _change=None) -> None:
+        self._figure.show(self.setting)
+        self.picture.value = self._figure.to_png()
+        words = html.escape(self._figure.message.replace("\n", " "))
+        self.caption.value = f'<div role="status" style="font-size:85%;opacity:0.7;line-height:1.4">{words}</div>'
+
+    def __repr__(self) -> str:
+        return f"scrub slider: {self.sweep.algorithm}, " + ", ".join(
+            f"{name} in {[f'{value:g}' for value in values]}".replace("'", "")
+            for name, values in self.sweep.grid.items()
+        )
+
+
+def scrub(sweep: Sweep, references: dict[str, float] | None = None, setting: dict[str, float] | None = None) -> Scrub:
+    """The slider of a sweep, as the last expression of a cell.
+
+    Args:
+        references: further lines beside J*, such as {"behaviour": -24.0}.
+        setting: where the sliders begin, {"alpha": 1.0}; default the first of each list.
+    """
+    return Scrub(sweep, references, setting)

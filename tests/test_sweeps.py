@@ -1,0 +1,151 @@
+"""Sweeps: what they summarise is true, and they survive being saved. `tiny_sweep` serves the figures' tests as well."""
+
+import functools
+import types
+
+import numpy as np
+import pytest
+import torch
+
+from rlkit_mini import MAZES, Oracle, explore, train_offline
+from rlkit_mini.agents import CQL
+from rlkit_mini.collecting import near_expert
+from rlkit_mini.sweeps import Sweep
+from rlkit_mini.training import History
+
+
+@functools.cache
+def tiny_data():
+    (data,) = explore(near_expert(Oracle(MAZES["medium"]), 0.1), MAZES["medium"], 500, progress=False)
+    return data
+
+
+@functools.cache
+def tiny_population():
+    """A trained population over alpha: agent, history, oracle."""
+    oracle = Oracle(MAZES["medium"])
+    agent = CQL(alpha=[0, 1], seeds=[3, 5])
+    return agent, train_offline(agent, tiny_data(), 200, oracle, evaluations=4, progress=False), oracle
+
+
+@functools.cache
+def tiny_sweep() -> Sweep:
+    return Sweep.of(*tiny_population())
+
+
+@functools.cache
+def tiny_square() -> Sweep:
+    """A sweep of two hyperparameters, hardly trained."""
+    oracle = Oracle(MAZES["medium"])
+    agent = CQL(alpha=[0.1, 1, 10], temperature=[0.5, 2.0], seeds=2)
+    return Sweep.of(agent, train_offline(agent, tiny_data(), 4, oracle, evaluations=2, progress=False), oracle)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def true_values(oracle, actions):
+    """V^pi of a deterministic policy by a dense linear system, from the model itself."""
+    count = len(actions)
+    steps = oracle._transitions.toarray().reshape(count, 5, count)[np.arange(count), actions]
+    return np.linalg.solve(np.eye(count) - oracle.discount * steps, -steps.sum(axis=1))
+
+
+def test_maps_equal_a_slow_independent_computation():
+    agent, history, oracle = tiny_population()
+    sweep = tiny_sweep()
+    q_values = agent.q_values(oracle.observations).double().numpy()
+    for place, members in enumerate(([0, 1], [2, 3])):
+        median = min(members, key=lambda member: history.returns[-1][member])  # the lower of two
+        actions = q_values[median].argmax(axis=1)
+        believed = q_values[median].max(axis=1)
+        np.testing.assert_allclose(sweep.values[place], believed, atol=1e-4)
+        np.testing.assert_allclose(sweep.overestimation[place], believed - true_values(oracle, actions), atol=1e-4)
+        np.testing.assert_array_equal(sweep.policy[place].argmax(axis=1), actions)
+        for seed, member in enumerate(members):
+            truth = true_values(oracle, q_values[member].argmax(axis=1)) @ oracle.start_weights
+            assert sweep.true_start[place, seed] == pytest.approx(truth, abs=1e-4)
+            start = q_values[member].max(axis=1) @ oracle.start_weights
+            assert sweep.believed_start[place, seed] == pytest.approx(start, abs=1e-4)
+
+
+def test_returns_keep_their_settings_and_seeds():
+    agent, history, _ = tiny_population()
+    sweep = tiny_sweep()
+    assert sweep.grid == {"alpha": [0.0, 1.0]}
+    assert sweep.seeds.tolist() == [3, 5]
+    for member, setting in enumerate(agent.settings):
+        here = sweep.index({"alpha": setting["alpha"]})
+        np.testing.assert_array_equal(sweep.returns[:, *here, member % 2], history.returns[:, member])
+
+
+def test_two_hyperparameters_give_two_axes():
+    sweep = tiny_square()
+    assert sweep.returns.shape == (2, 3, 2, 2)
+    assert sweep.values.shape == sweep.overestimation.shape == (3, 2, len(sweep.oracle.observations))
+    assert sweep.policy.shape == (3, 2, len(sweep.oracle.observations), 5)
+    assert sweep.index({"temperature": 2.0, "alpha": 10}) == (2, 1)
+
+
+def test_the_distribution_that_acts_can_be_judged_instead_of_the_greedy_policy():
+    agent, history, oracle = tiny_population()
+    half = types.SimpleNamespace(
+        grid=agent.grid, seeds=agent.seeds, settings=agent.settings, members=4, q_values=agent.q_values
+    )
+    half.policy = lambda observations, greedy: (
+        agent.policy(observations) * (0.5 if not greedy else 1) + (0 if greedy else 0.1)
+    )
+    np.testing.assert_allclose(Sweep.of(half, history, oracle, greedy=False).policy.max(axis=-1), 0.6)
+
+
+def test_a_sweep_survives_being_saved(tmp_path):
+    for sweep in (tiny_sweep(), tiny_square()):
+        sweep.save(tmp_path / "sweep.npz")
+        again = Sweep.load(tmp_path / "sweep.npz")
+        assert (again.algorithm, again.grid) == (sweep.algorithm, sweep.grid)
+        assert list(again.grid) == list(sweep.grid)
+        assert again.oracle.maze is sweep.oracle.maze
+        for name in ("seeds", "updates", "returns", "values", "overestimation", "policy", "believed_start"):
+            np.testing.assert_array_equal(getattr(again, name), getattr(sweep, name))
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.npz"]
+    first = (tmp_path / "sweep.npz").read_bytes()
+    sweep.save(tmp_path / "sweep.npz")
+    assert (tmp_path / "sweep.npz").read_bytes() == first
+
+
+def test_what_is_no_sweep_is_refused_in_one_line_and_not_executed(tmp_path):
+    path = tmp_path / "sweep.npz"
+    with pytest.raises(FileNotFoundError, match="no saved sweep at"):
+        Sweep.load(path)
+    tiny_sweep().save(path)
+    whole = path.read_bytes()
+    executed = []
+
+    class Evil:
+        def __reduce__(self):
+            return executed.append, (1,)
+
+    np.savez(tmp_path / "evil.npz", facts=np.array([Evil()], dtype=object))
+    path.write_bytes(whole[: len(whole) // 2])
+    for bad in (path, tmp_path / "evil.npz"):
+        with pytest.raises(ValueError, match=r"damaged or no saved sweep") as error:
+            Sweep.load(bad)
+        assert "\n" not in str(error.value)
+    assert not executed
+
+
+def test_settings_that_were_not_trained_are_named():
+    with pytest.raises(ValueError, match=r"alpha 0\.5 was not trained; expected one of \[0\.0, 1\.0\]"):
+        tiny_sweep().index({"alpha": 0.5})
+    with pytest.raises(ValueError, match=r"setting names \['beta'\]; expected \['alpha'\]"):
+        tiny_sweep().index({"beta": 1.0})
+
+
+def test_a_sweep_needs_exact_returns_and_the_oracles_discount():
+    agent, history, oracle = tiny_population()
+    with pytest.raises(ValueError, match=r"pass oracle=\.\.\. to train_offline"):
+        Sweep.of(agent, History(np.array([1]), None, np.zeros((1, 4))), oracle)
+    with pytest.raises(ValueError, match=r"the oracle's discount 0\.9,"):
+        Sweep.of(agent, history, Oracle(MAZES["medium"], discount=0.9))

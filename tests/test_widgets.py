@@ -1,0 +1,94 @@
+"""The scrub slider without a browser: it moves, it keeps its size, it is quick, it is described."""
+
+import struct
+import time
+
+import numpy as np
+import pytest
+from test_sweeps import tiny_square, tiny_sweep
+from traitlets import TraitError
+
+from rlkit_mini.sweeps import Sweep
+from rlkit_mini.widgets import scrub
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    return struct.unpack(">II", png[16:24])
+
+
+def test_the_slider_has_the_trained_values_and_its_ends():
+    slider = scrub(tiny_sweep()).sliders["alpha"]
+    assert slider.options == (("0", 0.0), ("1", 1.0))
+    assert slider.value == 0.0
+    assert slider.continuous_update
+    slider.value = 1.0
+    with pytest.raises(TraitError, match="Invalid selection"):
+        slider.value = 0.5
+
+
+def test_moving_changes_picture_and_words_and_moving_back_restores_them():
+    view = scrub(tiny_sweep(), {"behaviour": -24.0})
+    first, words = view.picture.value, view.caption.value
+    assert "alpha 0:" in words
+    view.sliders["alpha"].value = 1.0
+    assert view.setting == {"alpha": 1.0}
+    assert view.picture.value != first
+    assert "alpha 1:" in view.caption.value
+    assert size_of(view.picture.value) == size_of(first) == (900, 700)
+    view.children[0].value = 0.0
+    assert (view.picture.value, view.caption.value) == (first, words)
+
+
+def test_it_begins_where_asked():
+    view = scrub(tiny_sweep(), setting={"alpha": 1.0})
+    other = scrub(tiny_sweep())
+    other.sliders["alpha"].value = 1.0
+    assert view.picture.value == other.picture.value
+
+
+def test_every_control_is_labelled_and_found_by_its_class():
+    view = scrub(tiny_square())
+    assert list(view.sliders) == ["alpha", "temperature"]
+    for name, slider in view.sliders.items():
+        assert slider.description == name
+        assert "arrow keys" in slider.tooltip
+        assert f"rlkit-scrub-{name}" in slider._dom_classes
+    assert "rlkit-scrub" in view._dom_classes
+    assert "rlkit-scrub-picture" in view.picture._dom_classes
+    assert 'role="status"' in view.caption.value
+
+
+def test_two_sliders_reach_every_setting():
+    view = scrub(tiny_square())
+    pictures = set()
+    for alpha in (0.1, 1.0, 10.0):
+        for temperature in (0.5, 2.0):
+            view.sliders["alpha"].value = alpha
+            view.sliders["temperature"].value = temperature
+            pictures.add(view.picture.value)
+    assert len(pictures) == 6
+
+
+def test_a_move_redraws_within_a_tenth_of_a_second():
+    view = scrub(tiny_sweep())
+    seconds = []
+    for move in range(12):
+        before = time.process_time()  # of this process: other tests run beside this one
+        view.sliders["alpha"].value = float(move % 2 == 0)
+        seconds.append(time.process_time() - before)
+    assert np.median(seconds) < 0.1
+
+
+def test_it_prints_nothing_and_shows_itself_in_one_line(capsys):
+    view = scrub(tiny_sweep())
+    view.sliders["alpha"].value = 1.0
+    assert repr(view) == "scrub slider: CQL, alpha in [0, 1]"
+    assert capsys.readouterr() == ("", "")
+
+
+def test_without_a_swept_list_it_says_what_to_do():
+    whole = tiny_sweep()
+    fields = {name: getattr(whole, name) for name in whole.__dataclass_fields__} | {"grid": {}}
+    with pytest.raises(ValueError, match="nothing was swept; give the agent a list"):
+        scrub(Sweep(**fields))
