@@ -10,18 +10,12 @@ from pathlib import Path
 import tyro
 
 from rlkit_mini.data import save_dataset
-from rlkit_mini.experiments import (
-    EXPERIMENTS,
-    Experiment,
-    ExplorationResult,
-    TrainingResult,
-    run_exploration,
-    run_training,
-)
+from rlkit_mini.experiments import EXPERIMENTS, Experiment, run_exploration, run_training
 from rlkit_mini.files import whole_file
 from rlkit_mini.oracle import Oracle
-from rlkit_mini.plots import RETURN, describe, draw_curve, draw_references, new_figure, save_figure
+from rlkit_mini.plots import save_figure
 from rlkit_mini.tables import Table
+from rlkit_mini.views import draw_exploration, draw_training
 
 app = tyro.extras.SubcommandApp()
 Name = tyro.conf.Positional[str]
@@ -80,7 +74,7 @@ def explore(
             overwrite=overwrite,
         )
     print(Table([result.row()]))
-    _write(out / name, result.summary, _coverage_figure(result))
+    _write(out / name, result.summary, draw_exploration({experiment.agent.__name__.removesuffix("Agent"): result}))
 
 
 @app.command
@@ -109,7 +103,7 @@ def train(
         os.environ["MINARI_DATASETS_PATH"] = str(dataset_dir.resolve())
     result = run_training(experiment, seeds, steps, log_interval, course)
     print(Table([result.row()]))
-    _write(out / name, result.summary, _return_figure(result))
+    _write(out / name, result.summary, draw_training({experiment.agent.__name__: result}))
     result.agent.save(out / name / "agent.safetensors")
 
 
@@ -118,26 +112,6 @@ def _named(name: str, explores: bool) -> Experiment:
     if experiment.explores != explores:
         raise ValueError(f"{name} is run by `{'train' if explores else 'explore'} {name}`")
     return experiment
-
-
-def _coverage_figure(result: ExplorationResult):
-    figure, ax = new_figure()
-    label = result.experiment.agent.__name__.removesuffix("Agent")
-    draw_curve(ax, result.steps, result.coverages, label, worst=True)
-    describe(
-        ax, f"{result.experiment.name}: how much of the maze was seen", "environment steps", "coverage", "lower right"
-    )
-    return figure
-
-
-def _return_figure(result: TrainingResult):
-    figure, ax = new_figure()
-    draw_curve(ax, result.history.updates, result.history.returns, result.experiment.agent.__name__, worst=True)
-    describe(ax, f"{result.experiment.name}: how well the greedy policy does", "updates", RETURN, "lower right")
-    behaviour = result.summary["behaviour_return"]
-    known = {} if behaviour is None else {"behaviour": behaviour}
-    draw_references(ax, {"J*": result.oracle.optimal_return, "random": result.oracle.random_return} | known)
-    return figure
 
 
 def _write(folder: Path, summary: dict, figure) -> None:

@@ -18,14 +18,12 @@ from matplotlib.colors import ListedColormap, LogNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
-from PIL import Image
 
 from rlkit_mini.evaluation import bootstrap_interval, interquartile_mean
 from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import Maze
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.pointmass import ACTIONS, at_goal
-from rlkit_mini.sweeps import Sweep
 
 INK, QUIET, GRID, WALL, GOAL, START = "#333333", "#777777", "#e8e8e8", "#464650", "#a0dcbe", "#d55e00"
 LOOKS = {  # Okabe and Ito's colours, which colour-blind readers tell apart; marker and line differ as well
@@ -42,13 +40,6 @@ REFERENCES = {"J*": "oracle", "random": "random", "behaviour": "BC"}  # lines th
 # Without the ends that look like wall, or like places without a value
 VALUES = ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0.2, 1, 256)))
 VISITS = ListedColormap(matplotlib.colormaps["Blues"](np.linspace(0.15, 0.95, 256)))
-MEANINGS = {  # what the axis of a hyperparameter says
-    "alpha": "alpha (weight of the penalty)",
-    "temperature": "temperature (divides)",
-    "expectile": "expectile tau",
-    "rnd_weight": "weight of the bonus",
-    "epsilon": "epsilon (share of random actions)",
-}
 RETURN = "exact return (rewards of an episode)"
 SCREEN_DPI, SAVED_WIDTH = 100, 1400  # pixels an inch in a notebook; pixels of a saved figure
 
@@ -160,7 +151,8 @@ def _extent(maze: Maze) -> dict:
 
 def map_limits(oracle: Oracle, *maps: np.ndarray, centred: bool = False) -> tuple[float, float]:
     """One scale for all the maps (..., sub-cells): without the goal's inside and the outermost percent of values."""
-    values = np.concatenate([np.asarray(values)[..., ~_in_goal(oracle)].ravel() for values in maps])
+    outside = ~at_goal(oracle.maze, oracle.maze.positions(oracle.observations))
+    values = np.concatenate([np.asarray(values)[..., outside].ravel() for values in maps])
     low, high = np.quantile(values, [0.01, 0.99])
     reach = max(abs(low), abs(high), 1e-6)
     return (-reach, reach) if centred else (float(low), float(max(high, low + 1e-6)))
@@ -205,28 +197,24 @@ def _draw_bar(ax, image, label: str, extend: str):
 
 
 def draw_arrows(ax, oracle: Oracle, probabilities):
-    """Where a policy (sub-cells, 5) goes on average, a dot where it stays, on half-cells (cells of a large maze)."""
-    places, moves, size = _directions(oracle, probabilities)
+    """Where a policy (sub-cells, 5) goes on average in each half-cell (or cell of a large maze); a dot: nowhere."""
+    places, moves, size = directions(oracle, probabilities)
     style = {"units": "xy", "width": 0.13 * size, "headwidth": 3.4, "headlength": 3.4, "minlength": 2.2}
     style |= {"pivot": "mid", "color": "white", "edgecolor": "#222222", "linewidth": 0.5, "zorder": 4}
     return ax.quiver(*places.T, *moves.T, angles="xy", scale_units="xy", scale=1.0, headaxislength=3.2, **style)
 
 
-def _directions(oracle: Oracle, probabilities) -> tuple[np.ndarray, np.ndarray, float]:
+def directions(oracle: Oracle, probabilities) -> tuple[np.ndarray, np.ndarray, float]:
     """Places and arrows (n, 2) of a policy and their distance, in cells."""
     size = 0.5 if max(oracle.maze.shape) <= 12 else 1.0
-    outside = ~_in_goal(oracle)  # in the goal nobody acts
-    centres = oracle.maze.positions(oracle.observations)[outside]
+    centres = oracle.maze.positions(oracle.observations)
     _, owner, counts = np.unique(np.floor(centres / size), axis=0, return_inverse=True, return_counts=True)
     average = np.zeros((len(counts), 4))
-    np.add.at(average, owner, np.hstack([centres, np.asarray(probabilities, dtype=np.float64)[outside] @ ACTIONS]))
-    places, moves = np.hsplit(average / counts[:, None], 2)
+    np.add.at(average, owner, np.hstack([centres, np.asarray(probabilities, dtype=np.float64) @ ACTIONS]))
+    average = average / counts[:, None]
+    places, moves = np.hsplit(average[~at_goal(oracle.maze, average[:, :2])], 2)  # in the goal nobody acts
     length = np.linalg.norm(moves, axis=1, keepdims=True)
     return places, 0.72 * size * np.where(length > 0.2, moves / np.maximum(length, 0.2), 0.0), size
-
-
-def _in_goal(oracle: Oracle) -> np.ndarray:
-    return at_goal(oracle.maze, oracle.maze.positions(oracle.observations))
 
 
 def draw_paths(ax, data, episodes=5, ticks: bool = True) -> None:
@@ -280,7 +268,7 @@ def draw_settings(ax, values, returns, label: str, current=None, shift: float = 
     places, returns = np.arange(len(values)) + shift, np.asarray(returns, dtype=np.float64)
     style = look(label) | {"markersize": 6.5, "linewidth": 1.4} | style
     if current is not None:
-        _highlight(ax, list(values).index(current))
+        highlight(ax, list(values).index(current))
     spread = np.linspace(0.06, 0.18, returns.shape[1])
     dots = ax.plot((places[:, None] + spread).ravel(), returns.ravel(), ".", color=style["color"], alpha=0.55)[0]
     bars = ax.vlines(places, *bootstrap_interval(returns), color=style["color"], linewidth=3, alpha=0.45)
@@ -291,7 +279,7 @@ def draw_settings(ax, values, returns, label: str, current=None, shift: float = 
     return dots, bars, means
 
 
-def _highlight(ax, place: float) -> Rectangle:
+def highlight(ax, place: float) -> Rectangle:
     style = {"color": "#ffc935", "alpha": 0.4, "linewidth": 0, "zorder": 0.5}
     return ax.add_patch(Rectangle((place - 0.42, 0), 0.84, 1, transform=ax.get_xaxis_transform(), **style))
 
@@ -313,143 +301,3 @@ def draw_references(ax, references: dict[str, float]) -> None:
         style["arrowprops"] = {"arrowstyle": "-", "color": color, "linewidth": 0.7, "shrinkA": 2, "shrinkB": 0}
         style["arrowprops"]["relpos"] = (0, 0.5)
         ax.annotate(text, xy=(1, value), xytext=(1.05, place), xycoords=across, textcoords=across, **style)
-
-
-# Whole figures
-
-
-class SweepFigure:
-    """A sweep at one setting on one figure, which `show` brings to another setting without drawing it anew.
-
-    Believed values with arrows, overestimation, return against the first hyperparameter (the others as they are set),
-    and the learning curve; every scale is the same for all settings.
-
-    Attributes:
-        figure: 9 x 7 inches.
-        message: two sentences: how well it acts, and whether it knows.
-    """
-
-    def __init__(self, sweep: Sweep, setting: dict[str, float] | None = None, references: dict | None = None) -> None:
-        self.sweep, oracle, best = sweep, sweep.oracle, sweep.oracle.optimal_return
-        setting = {name: values[0] for name, values in sweep.grid.items()} if setting is None else setting
-        here, (name, values) = sweep.index(setting), next(iter(sweep.grid.items()))
-        self.means = interquartile_mean(sweep.returns)  # (evaluations, *settings)
-        self.ends = np.stack(
-            [bootstrap_interval(returns) for returns in sweep.returns], axis=1
-        )  # (2, evaluations, ...)
-        self.figure, ((left, right), (below, beside)) = new_figure(2, 2, height=7.0)
-        self.title = self.figure.suptitle("two\nlines", x=0.012, ha="left", fontsize=11.5, color=INK, linespacing=1.4)
-        limits, errors = map_limits(oracle, sweep.values), map_limits(oracle, sweep.overestimation, centred=True)
-        self.believed = draw_map(left, oracle, sweep.values[here], "believed value (discounted)", limits)
-        self.arrows = draw_arrows(left, oracle, sweep.policy[here])
-        self.wrong = draw_map(
-            right, oracle, sweep.overestimation[here], "believed − true value", errors, diverging=True
-        )
-        self.box = _highlight(below, here[0])
-        column, curve = sweep.returns[-1, :, *here[1:]], sweep.returns[:, *here]
-        self.dots, self.bars, self.points = draw_settings(below, values, column, sweep.algorithm)
-        self.line, self.band = draw_curve(beside, sweep.updates, curve, sweep.algorithm)
-        describe(left, "What the median seed believes and does")
-        describe(right, "Where it is wrong: red is overestimated")
-        describe(below, f"How the return depends on {name}", MEANINGS.get(name, name), RETURN)
-        describe(beside, "How it learnt at this setting", "updates", RETURN)
-        for ax in (below, beside):
-            ax.set_ylim(sweep.returns.min() - 0.06 * (best - sweep.returns.min()), 0.9 * best)
-            draw_references(ax, {"J*": best} | (references or {}))
-        self.show(setting)
-        self.figure.draw_without_rendering()
-        self.figure.set_layout_engine("none")  # everything stays where it is now
-        maps = [(*ax.images, *ax.patches, *ax.texts, *ax.collections, *ax.spines.values()) for ax in (left, right)]
-        moving = [artist for artists in maps for artist in artists]
-        moving += [self.box, self.bars, self.dots, self.points, self.band, self.line, self.title]
-        self._moving, self._still = sorted(moving, key=lambda artist: artist.zorder), None
-
-    def show(self, setting: dict[str, float]) -> Figure:
-        """Bring the figure to another setting of the sweep, {"alpha": 1.0}."""
-        sweep, here = self.sweep, self.sweep.index(setting)
-        self.believed.set_data(sweep.oracle.on_grid(sweep.values[here]).T)
-        self.wrong.set_data(sweep.oracle.on_grid(sweep.overestimation[here]).T)
-        self.arrows.set_UVC(*_directions(sweep.oracle, sweep.policy[here])[1].T)
-        self.box.set_x(here[0] - 0.42)
-        self.dots.set_ydata(sweep.returns[-1, :, *here[1:]].ravel())
-        self.points.set_ydata(self.means[-1, :, *here[1:]])
-        ends = self.ends[:, -1, :, *here[1:]].T
-        self.bars.set_segments([[(place, low), (place, high)] for place, (low, high) in enumerate(ends)])
-        self.line.set_ydata(self.means[:, *here])
-        low, high = (np.stack([sweep.updates, end], axis=1) for end in self.ends[:, :, *here])
-        self.band.set_verts([np.concatenate([low, high[::-1]])])
-        self.message = self._words(setting)
-        self.title.set_text(self.message)
-        return self.figure
-
-    def to_png(self) -> bytes:
-        """The figure as it is now, 900 pixels wide: what moves is drawn again on a kept picture of what does not."""
-        canvas = self.figure.canvas
-        if self._still is None:
-            for artist in self._moving:
-                artist.set_visible(False)
-            canvas.draw()
-            self._still = canvas.copy_from_bbox(self.figure.bbox)
-            for artist in self._moving:
-                artist.set_visible(True)
-        canvas.restore_region(self._still)
-        for artist in self._moving:
-            artist.draw(canvas.get_renderer())
-        file = io.BytesIO()
-        Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(file, "png", compress_level=1)
-        return file.getvalue()
-
-    def _words(self, setting: dict[str, float]) -> str:
-        sweep, here, best = self.sweep, self.sweep.index(setting), self.sweep.oracle.optimal_return
-        acts, believes, truth = (
-            self.means[-1, *here],
-            np.median(sweep.believed_start[here]),
-            np.median(sweep.true_start[here]),
-        )
-        well = "it hardly ever arrives" if acts < -0.95 * sweep.oracle.maze.horizon else "it could do better"
-        well = "nearly as good as it gets" if acts >= 1.1 * best else well
-        knows = f"{'over' if believes > truth else 'under'}estimated by {abs(believes - truth):.1f}"
-        knows = "about right" if abs(believes - truth) < 0.1 * abs(truth) + 0.1 else knows
-        where = ", ".join(f"{name} {value:g}" for name, value in setting.items())
-        return (
-            f"{sweep.algorithm}, {where}: return {acts:.1f} where {best:.1f} is possible: {well}.\n"
-            f"At the start it believes {believes:.1f}, and {truth:.1f} is true: {knows}."
-        ).replace("-", "−")
-
-
-def draw_sweep(sweep: Sweep, setting: dict[str, float] | None = None, references: dict | None = None) -> Figure:
-    """The figure of the scrub slider at one setting, {"alpha": 1.0}; default the first of the grid."""
-    return SweepFigure(sweep, setting, references).figure
-
-
-def draw_training(results: dict) -> Figure:
-    """Learning curves of training results by label, and what the first one's median seed believes."""
-    figure, (left, right) = new_figure(1, 2)
-    first = next(iter(results.values()))
-    for label, result in results.items():
-        draw_curve(left, result.history.updates, result.history.returns, label, worst=True)
-    legend = "lower right" if len(results) > 1 else ""
-    describe(left, f"How well {' and '.join(results)} acts (thin: worst seed)", "updates", RETURN, legend)
-    draw_references(left, {"J*": first.oracle.optimal_return, "random": first.oracle.random_return})
-    sweep = Sweep.of(first.agent, first.history, first.oracle)
-    here = (0,) * len(sweep.grid)
-    draw_map(right, first.oracle, sweep.values[here], "believed value (discounted)")
-    draw_arrows(right, first.oracle, sweep.policy[here])
-    describe(right, "What the median seed believes and does")
-    return figure
-
-
-def draw_exploration(results: dict) -> Figure:
-    """Coverage of exploration results by label, and where the first seed of each went."""
-    figure, (left, *maps) = new_figure(1, 1 + len(results))
-    images = []
-    for ax, (label, result) in zip(maps, results.items(), strict=True):
-        draw_curve(left, result.steps, result.coverages, label, worst=True)
-        images.append(draw_visits(ax, result.data[0].maze, result.data[0].positions))
-        describe(ax, f"Where {label} went (first seed)")
-    for image in images:
-        image.norm.vmax = max(other.norm.vmax for other in images)
-    left.set_ylim(0, 1)
-    legend = "lower right" if len(results) > 1 else ""
-    describe(left, "How much it has seen (thin: worst seed)", "steps", "coverage (share of half-cells)", legend)
-    return figure

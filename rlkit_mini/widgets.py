@@ -6,8 +6,8 @@ import html
 
 import ipywidgets as widgets
 
-from rlkit_mini.plots import MEANINGS, SweepFigure
 from rlkit_mini.sweeps import Sweep
+from rlkit_mini.views import MEANINGS, SweepFigure
 
 
 class Scrub(widgets.VBox):

@@ -18,18 +18,14 @@ from rlkit_mini.evaluation import interquartile_mean
 from rlkit_mini.plots import (
     LOOKS,
     WALL,
-    SweepFigure,
     describe,
     draw_arrows,
     draw_curve,
-    draw_exploration,
     draw_map,
     draw_maze,
     draw_paths,
     draw_references,
     draw_settings,
-    draw_sweep,
-    draw_training,
     draw_visits,
     look,
     map_limits,
@@ -38,6 +34,7 @@ from rlkit_mini.plots import (
     shades,
     to_png,
 )
+from rlkit_mini.views import SweepFigure, draw_exploration, draw_training
 
 
 def pixels(figure) -> np.ndarray:
@@ -243,7 +240,7 @@ def test_the_quick_redraw_is_the_whole_figure(sweep):
 
 def test_a_sweeps_figure_depends_on_the_setting_alone():
     drawn = SweepFigure(tiny_sweep(), {"alpha": 0.0})
-    assert to_png(drawn.show({"alpha": 1.0})) == to_png(draw_sweep(tiny_sweep(), {"alpha": 1.0}))
+    assert to_png(drawn.show({"alpha": 1.0})) == to_png(SweepFigure(tiny_sweep(), {"alpha": 1.0}).figure)
     assert "alpha 1: return" in drawn.message
 
 
