@@ -22,6 +22,11 @@ def coverage(positions: np.ndarray, walls: np.ndarray) -> float:
     return float(visited.sum() / (4 * (~walls).sum()))
 
 
+def coverage_curve(runs, steps) -> np.ndarray:
+    """Coverage (points, runs) of each run's first `steps` (points,) steps; `runs` are `Transitions`, one a member."""
+    return np.array([[coverage(run[:count].positions, run.maze.walls) for run in runs] for count in steps])
+
+
 def discounted_return(rewards: np.ndarray, discount: float) -> np.ndarray:
     """sum_t discount^t r_t of rewards (..., steps): (...,)."""
     rewards = np.asarray(rewards, dtype=np.float64)

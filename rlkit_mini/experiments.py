@@ -10,7 +10,7 @@ import numpy as np
 from rlkit_mini.agents import CQL, DQN, RND, RandomAgent
 from rlkit_mini.agents.agent import Agent
 from rlkit_mini.data import Transitions, load_dataset
-from rlkit_mini.evaluation import bootstrap_interval, coverage, interquartile_mean
+from rlkit_mini.evaluation import bootstrap_interval, coverage_curve, interquartile_mean
 from rlkit_mini.exploration import explore
 from rlkit_mini.mazes import MAZES, Catalogue
 from rlkit_mini.oracle import Oracle
@@ -54,11 +54,11 @@ class Experiment:
 
 
 COURSE_CRITIC = {"features": "position", "target_period": 300, "batch_size": 128}
-COURSE_RND = COURSE_CRITIC | {"rnd_hidden": (400, 400)}
+COURSE_RND = {"target_period": 300, "batch_size": 128, "rnd_hidden": (400, 400)}
 
 
 def _rows():
-    for maze in ("easy", "medium", "hard"):
+    for maze in MAZES:  # veryhard is for exploration only
         yield Experiment(
             f"pointmass_{maze}_random", maze, RandomAgent, f"pointmass/{maze}-random-v0", 10_000, 10_000, {}, {}
         )
@@ -196,7 +196,7 @@ def run_exploration(
     seconds = time.perf_counter() - began
     points = 20 if log_interval is None else max(1, len(data[0]) // log_interval)
     marks = np.unique(np.linspace(0, len(data[0]), points + 1)[1:].astype(int))
-    coverages = np.array([[coverage(member[:mark].positions, maze.walls) for member in data] for mark in marks])
+    coverages = coverage_curve(data, marks)
     low, high = bootstrap_interval(coverages[-1])
     summary = {
         "experiment": experiment.name,

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rlkit_mini.agents.agent import Agent
+from rlkit_mini.data import Transitions
 from rlkit_mini.evaluation import bootstrap_interval, interquartile_mean
 from rlkit_mini.oracle import Oracle
+from rlkit_mini.sweeps import Sweep
 
 
 class Table:
@@ -72,3 +74,19 @@ def agent_row(label: str, agent: Agent, oracle: Oracle, greedy: bool = True) -> 
 def start_values(policy, q_values, oracle: Oracle) -> np.ndarray:
     """sum_a pi(a | s) Q(s, a) at the start, of policies and Q-values (..., sub-cells, 5): (...,)."""
     return (np.asarray(policy) * np.asarray(q_values)).sum(axis=-1) @ oracle.start_weights
+
+
+def overestimation_table(sweep: Sweep, data: Transitions, caption: str) -> Table:
+    """Believed - true value of a sweep over one hyperparameter at the states of a data set, a row a setting."""
+    ((name, values),) = sweep.grid.items()
+    at_data = sweep.overestimation[:, sweep.oracle.sub_cells(data.observations)]  # (settings, transitions)
+    rows = [
+        {
+            name: f"{value:g}",
+            "mean over the data's states": f"{at_data[i].mean():+.2f}",
+            "share of them overestimated": f"{(at_data[i] > 0).mean():.0%}",
+            "largest anywhere": f"{sweep.overestimation[i].max():+.1f}",
+        }
+        for i, value in enumerate(values)
+    ]
+    return Table(rows, caption)

@@ -91,7 +91,7 @@ def test_a_member_explores_and_learns_alone_what_it_does_among_others():
 def test_different_seeds_share_no_weight_and_equal_seeds_under_different_settings_all_of_them(kind):
     swept = {"discount": [0.5, 0.95]} if kind is not BC else {}
     for name, tensor in weights(kind(**swept, seeds=[4, 9])).items():
-        assert not np.intersect1d(tensor[0], tensor[1]).size, name
+        assert np.intersect1d(tensor[0], tensor[1]).size <= tensor[0].size / 1000, name  # single precision: by chance
         assert np.array_equal(tensor[:2], tensor[-2:]), name
 
 
@@ -112,7 +112,7 @@ def test_settings_come_first_and_seeds_last():
     agent = CQL(alpha=[0.0, 1.0], temperature=[0.5, 1.0, 2.0], seeds=[4, 7])
     assert agent.members == 12
     assert agent.grid == {"alpha": [0.0, 1.0], "temperature": [0.5, 1.0, 2.0]}
-    members = [(setting["alpha"], setting["temperature"], seed) for setting, seed in zip(agent.settings, agent.seeds)]
+    members = [(s["alpha"], s["temperature"], seed) for s, seed in zip(agent.settings, agent.seeds, strict=True)]
     assert members == [(a, t, seed) for a in (0.0, 1.0) for t in (0.5, 1.0, 2.0) for seed in (4, 7)]
     assert agent.alpha.reshape(2, 3, 2)[1].tolist() == [[1, 1]] * 3
     assert agent.temperature.reshape(2, 3, 2)[:, :, 0].tolist() == [[0.5, 1, 2]] * 2
@@ -224,11 +224,12 @@ def test_rnds_target_goes_on_from_the_start_after_a_termination(extrinsic, norma
 def test_rnds_random_network_never_changes_and_its_predictor_approaches_it():
     agent = prepared_rnd()
     before = {name: tensor.copy() for name, tensor in weights(agent).items() if name.startswith("random_network")}
-    novelty = agent.novelty(STATES).mean(dim=-1)
+    states = random_batch(agent).next_observations
+    novelty = agent.novelty(states).mean(dim=-1)
     for _ in range(100):
-        agent.update(random_batch(agent)._replace(next_observations=agent.as_inputs(STATES)))
+        agent.update(random_batch(agent))
     assert all(np.array_equal(weights(agent)[name], tensor) for name, tensor in before.items())
-    assert (agent.novelty(STATES).mean(dim=-1) < 0.5 * novelty).all()
+    assert (agent.novelty(states).mean(dim=-1) < 0.5 * novelty).all()
 
 
 def test_a_bonus_that_vanishes_leaves_no_reward_rather_than_nan():
@@ -513,6 +514,12 @@ def test_a_file_that_is_no_such_agent_is_refused_and_nothing_of_it_executed(kind
         DQN.load(path)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "marker").exists()
+
+
+def test_a_simpler_agents_file_is_no_special_case_of_another(tmp_path):
+    DQN().save(tmp_path / "mine.safetensors")
+    with pytest.raises(ValueError, match="holds DQN; expected CQL"):
+        CQL.load(tmp_path / "mine.safetensors")
 
 
 def test_the_well_formed_file_itself_is_taken(tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlkit_mini import MAZES, Oracle, explore, load_dataset, train_offline
-from rlkit_mini.agents import BC, DQN
+from rlkit_mini.agents import BC, CQL, DQN
 from rlkit_mini.collecting import near_expert
 from rlkit_mini.evaluation import rollout_returns
 from rlkit_mini.pointmass import transition
@@ -54,25 +54,34 @@ def test_a_twice_finer_grid_agrees(name):
 
 
 @functools.cache
-def trained(kind, dataset_id):
-    agent = kind(learning_rate=1e-3)
-    train_offline(agent, load_dataset(dataset_id), updates=400, progress=False)
+def imperfect_data(name):
+    (data,) = explore(near_expert(solved(name), 0.3), MAZES[name], 1500, progress=False)
+    return data
+
+
+@functools.cache
+def trained(kind, name):
+    if kind is DQN:
+        agent, data = DQN(), load_dataset(f"pointmass/{name}-random-v0")
+    else:
+        agent, data = kind(learning_rate=1e-3), imperfect_data(name)
+    train_offline(agent, data, updates=600, progress=False)
     return agent
 
 
-BROAD_OR_GOOD = {
-    "easy": "pointmass/easy-rnd-v0",
-    "medium": "pointmass/medium-near-expert-v0",
-    "hard": "pointmass/hard-near-expert-v0",
-}
+def of(kind, greedy=True):
+    return lambda name: lambda observations: trained(kind, name).policy(observations, greedy)[0]
+
+
 POLICIES = {
     "optimal": optimal,
     "uniform": lambda name: uniform,
     "always up": lambda name: always(2),
     "always stay": lambda name: always(0),
-    "DQN": lambda name: lambda observations: trained(DQN, f"pointmass/{name}-rnd-v0").policy(observations)[0],
-    "clone": lambda name: lambda observations: trained(BC, BROAD_OR_GOOD[name]).policy(observations, greedy=False)[0],
-    "greedy clone": lambda name: lambda observations: trained(BC, BROAD_OR_GOOD[name]).policy(observations)[0],
+    "DQN": of(DQN),
+    "CQL": of(CQL),
+    "clone": of(BC, greedy=False),
+    "greedy clone": of(BC),
 }
 
 
@@ -83,12 +92,20 @@ def test_real_rollouts_agree_with_the_exact_return_and_success_rate(name, policy
     exact = solved(name).evaluate(policy)
     returns = rollout_returns(policy, maze, episodes=2000)
     successes = returns > -maze.horizon  # the step that reaches the goal costs nothing
-    for outcomes, value, scale in [
-        (returns, exact.episode_return, np.abs(exact.episode_return)),
-        (successes, exact.success_rate, 1.0),
-    ]:
-        three_standard_errors = 3 * outcomes.std() / 2000**0.5
-        assert abs(outcomes.mean() - value) < max(0.03 * scale, three_standard_errors)
+    three_errors = 3 * returns.std() / 2000**0.5
+    assert abs(returns.mean() - exact.episode_return) < max(0.03 * abs(exact.episode_return), three_errors)
+    assert abs(successes.mean() - exact.success_rate) < 0.05
+
+
+@pytest.mark.parametrize(("kind", "name"), [(BC, "easy"), (CQL, "medium")])
+def test_half_trained_greedy_policies_agree_less_well_but_on_average_over_seeds(kind, name):
+    """They dither where their best action changes, which a grid blurs: single members are off by up to 15%."""
+    agent, maze = kind(learning_rate=1e-3, seeds=4), MAZES[name]
+    train_offline(agent, load_dataset(f"pointmass/{name}-rnd-v0"), updates=400, progress=False)
+    exact = solved(name).evaluate(agent.policy).episode_return
+    real = [rollout_returns(lambda o, m=m: agent.policy(o)[m], maze, episodes=1000).mean() for m in range(4)]
+    np.testing.assert_allclose(exact, real, rtol=0.15)
+    np.testing.assert_allclose(exact.mean(), np.mean(real), rtol=0.08)
 
 
 @pytest.mark.parametrize("policy", ["optimal", "uniform"])

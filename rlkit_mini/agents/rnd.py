@@ -41,7 +41,9 @@ class RND(DQN):
         extrinsic: whether the critic's reward includes the environment's.
         bonus: `novelty_bonus`, or yours.
         normalise: whether the bonus is divided by its running scale.
-        batch_size, dqn: the settings of `DQN`.
+        features: of the critic. On the raw position it goes where the bonus is; on random Fourier features it wanders
+            so far without any bonus that the bonus adds no coverage.
+        dqn: the other settings of `DQN`.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class RND(DQN):
         extrinsic=False,
         normalise=True,
         bonus=novelty_bonus,
-        batch_size=64,
+        features="position",
         **dqn,
     ) -> None:
         super().__init__(
@@ -64,7 +66,7 @@ class RND(DQN):
             rnd_features=rnd_features,
             extrinsic=extrinsic,
             normalise=normalise,
-            batch_size=batch_size,
+            features=features,
             **dqn,
         )
         self.bonus = bonus

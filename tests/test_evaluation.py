@@ -1,0 +1,143 @@
+"""Measures against hand-made numbers and plain loops."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlkit_mini import MAZES
+from rlkit_mini.evaluation import (
+    behaviour_policy,
+    bootstrap_interval,
+    coverage,
+    discounted_return,
+    episode_returns,
+    interquartile_mean,
+    rollout_returns,
+)
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+# Coverage -----------------------------------------------------------------------------------------------------------
+
+
+def test_coverage_is_the_share_of_free_half_cells():
+    walls = np.array([[False, True], [False, False]])  # 12 free half-cells
+    assert coverage(np.empty((0, 2)), walls) == 0
+    assert coverage(np.array([[0.1, 0.1]]), walls) == 1 / 12
+    assert coverage(np.array([[0.1, 0.1], [0.4, 0.4]]), walls) == 1 / 12
+    assert coverage(np.array([[0.1, 0.1], [0.5, 0.4], [1.6, 1.4]]), walls) == 3 / 12
+    assert coverage(np.array([[2.0, 2.0], [1.7, 1.7]]), walls) == 1 / 12  # the far border belongs to the last half-cell
+
+
+def test_coverage_of_every_free_half_cell_is_one(maze):
+    centres = np.argwhere(~maze.walls.repeat(2, axis=0).repeat(2, axis=1)) / 2 + 0.25
+    assert coverage(centres, maze.walls) == 1
+    assert coverage(centres[::2], maze.walls) == pytest.approx(0.5, abs=1 / len(centres))
+
+
+# Returns ------------------------------------------------------------------------------------------------------------
+
+
+@given(seeds, st.floats(0, 1))
+def test_the_discounted_return_is_horners_sum(seed, discount):
+    rewards = np.random.default_rng(seed).standard_normal((2, 3, 20))
+    expected = np.zeros((2, 3))
+    for step in reversed(range(20)):
+        expected = rewards[..., step] + discount * expected
+    np.testing.assert_allclose(discounted_return(rewards, discount), expected, rtol=1e-9, atol=1e-9)
+    assert discounted_return([-1, -1, 0], 0.5) == -1.5
+
+
+@given(seeds)
+def test_episode_returns_are_those_of_a_loop_over_the_steps(seed):
+    rng = np.random.default_rng(seed)
+    rewards, terminations, truncations = rng.standard_normal(60), rng.random(60) < 0.1, rng.random(60) < 0.1
+    expected, total = [], 0.0
+    for reward, ended in zip(rewards, terminations | truncations, strict=True):
+        total += reward
+        if ended:
+            expected.append(total)
+            total = 0.0
+    np.testing.assert_allclose(episode_returns(rewards, terminations, truncations), expected, atol=1e-9)
+
+
+def test_no_finished_episode_has_no_return():
+    assert episode_returns([-1, -1], [False, False], [False, False]).shape == (0,)
+
+
+@pytest.mark.parametrize(("action", "returns"), [(0, -50.0), (4, -50.0)])
+def test_who_never_arrives_returns_minus_the_horizon(action, returns):
+    def policy(observations):
+        return np.eye(5)[np.full(len(observations), action)]
+
+    assert (rollout_returns(policy, MAZES["easy"], episodes=20) == returns).mean() > 0.9
+
+
+def test_rollouts_depend_on_the_seed_alone():
+    def policy(observations):
+        assert observations.shape == (30, 2)
+        assert observations.dtype == np.float32
+        return np.tile([0.0, 0.1, 0.4, 0.1, 0.4], (30, 1))
+
+    one, again, other = (rollout_returns(policy, MAZES["easy"], 30, seed=seed) for seed in (1, 1, 2))
+    assert one.tolist() == again.tolist() != other.tolist()
+    assert one.shape == (30,)
+    assert (one >= -50).all()
+    assert np.array_equal(one, one.round())
+
+
+# The behaviour's policy ---------------------------------------------------------------------------------------------
+
+
+def test_the_behaviour_policy_is_the_relative_frequency_and_uniform_without_data():
+    policy = behaviour_policy(np.array([0, 0, 0, 0, 2]), np.array([1, 1, 1, 4, 3]), 3)
+    assert policy.tolist() == [[0, 0.75, 0, 0, 0.25], [0.2] * 5, [0, 0, 0, 1, 0]]
+
+
+# Statistics over seeds ----------------------------------------------------------------------------------------------
+
+
+@given(seeds, st.integers(1, 30))
+def test_the_interquartile_mean_drops_the_lowest_and_highest_quarter(seed, count):
+    values = np.random.default_rng(seed).standard_normal(count)
+    middle = sorted(values.tolist())[count // 4 : count - count // 4]
+    assert interquartile_mean(values) == pytest.approx(math.fsum(middle) / len(middle), abs=1e-12)
+
+
+def test_the_interquartile_mean_runs_along_the_axis_asked_for():
+    values = np.arange(24.0).reshape(4, 6) ** 2
+    assert interquartile_mean(values).tolist() == [row[1:5].mean() for row in values]
+    assert interquartile_mean(values, axis=0).tolist() == values[1:3].mean(axis=0).tolist()
+
+
+def test_one_wild_seed_moves_the_mean_but_not_the_interquartile_mean():
+    values = np.array([1.0, 2, 3, 4, 5, 6, 7, 8])
+    wild = np.array([1.0, 2, 3, 4, 5, 6, 7, 1e6])
+    assert interquartile_mean(values) == interquartile_mean(wild) == 4.5
+
+
+def test_the_bootstrap_interval_holds_the_mean_and_narrows_with_seeds_and_level():
+    values = np.random.default_rng(0).standard_normal((3, 64))
+    low, high = bootstrap_interval(values)
+    assert low.shape == high.shape == (3,)
+    assert ((low < interquartile_mean(values)) & (interquartile_mean(values) < high)).all()
+    few_low, few_high = bootstrap_interval(values[:, :8])
+    assert (few_high - few_low > high - low).all()
+    half_low, half_high = bootstrap_interval(values, level=0.5)
+    assert ((low < half_low) & (half_high < high)).all()
+    assert bootstrap_interval(values).tolist() == bootstrap_interval(values).tolist()
+
+
+def test_the_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():
+    values = np.random.default_rng(1).standard_normal((300, 20))
+    low, high = bootstrap_interval(values, resamples=300)
+    assert 0.87 < ((low < 0) & (high > 0)).mean() < 0.99
+
+
+def test_equal_seeds_have_an_interval_of_no_width():
+    assert bootstrap_interval(np.full(5, -20.0)).tolist() == [-20, -20]
+    assert bootstrap_interval(np.array([-20.0])).tolist() == [-20, -20]
