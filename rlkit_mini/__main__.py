@@ -1,4 +1,4 @@
-"""The command line: python -m rlkit_mini list | explore NAME | train NAME."""
+"""The command line: python -m rlkit_mini list | explore NAME | train NAME | report."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from rlkit_mini.experiments import EXPERIMENTS, Experiment, run_exploration, run
 from rlkit_mini.files import whole_file
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots import save_figure
+from rlkit_mini.report import draw_comparison, draw_coverage, markdown, run_report
 from rlkit_mini.tables import Table
 from rlkit_mini.views import draw_exploration, draw_training
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- report -->\n", "\n<!-- end of report -->"  # the README's part that `report --publish` writes
 
 app = tyro.extras.SubcommandApp()
 Name = tyro.conf.Positional[str]
@@ -105,6 +109,41 @@ def train(
     print(Table([result.row()]))
     _write(out / name, result.summary, draw_training({experiment.agent.__name__: result}))
     result.agent.save(out / name / "agent.safetensors")
+
+
+@app.command
+def report(
+    seeds: int = 8,
+    steps: int | None = None,
+    jobs: int | None = None,
+    out: Path = Path("results/report"),
+    publish: bool = False,
+) -> None:
+    """Run every experiment and write tables, data and figures; a second call runs only what is missing.
+
+    Args:
+        seeds: members of each population.
+        steps: steps or updates of every experiment, instead of its own.
+        jobs: processes side by side; default one a core.
+        out: where all of it goes.
+        publish: also put the tables into the README, and data and figures into `figures`.
+    """
+    results = run_report(out, seeds, steps, jobs)
+    tables = markdown(results)
+    pictures = {"report_coverage": draw_coverage(results), "report_comparison": draw_comparison(results)}
+    for folder in [out] + [ROOT / "figures"] * publish:
+        with whole_file(folder / "report.json") as part:
+            part.write_text(json.dumps(results) + "\n")
+        for name, figure in pictures.items():
+            save_figure(figure, name, folder)
+    with whole_file(out / "report.md") as part:
+        part.write_text(tables + "\n")
+    if publish:
+        before, _, rest = (ROOT / "README.md").read_text().partition(BEGIN)
+        with whole_file(ROOT / "README.md") as part:
+            part.write_text(f"{before}{BEGIN}\n{tables}\n{END}{rest.partition(END)[2]}")
+    print(tables)
+    print(f"written to {out}")
 
 
 def _named(name: str, explores: bool) -> Experiment:

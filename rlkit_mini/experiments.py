@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from rlkit_mini.agents import CQL, DQN, RND, RandomAgent
+from rlkit_mini.agents import AWAC, CQL, DQN, IQL, RND, RandomAgent
 from rlkit_mini.agents.agent import Agent
 from rlkit_mini.data import Transitions, load_dataset
 from rlkit_mini.evaluation import bootstrap_interval, coverage_curve, interquartile_mean
@@ -56,6 +56,13 @@ class Experiment:
 COURSE_CRITIC = {"features": "position", "target_period": 300, "batch_size": 128}
 COURSE_RND = {"target_period": 300, "batch_size": 128, "rnd_hidden": (400, 400)}
 
+COURSE_OFFLINE = {
+    DQN: COURSE_CRITIC,
+    CQL: COURSE_CRITIC,
+    AWAC: COURSE_CRITIC | {"temperature": 1.0, "actor_hidden": (128, 128)},
+    IQL: COURSE_CRITIC | {"temperature": 10.0, "expectile": 0.99},
+}
+
 
 def _rows():
     for maze in MAZES:  # veryhard is for exploration only
@@ -68,16 +75,18 @@ def _rows():
         yield Experiment(f"pointmass_medium_rnd_{size}", "medium", RND, dataset, size, size, {}, COURSE_RND)
     for maze in ("easy", "medium", "hard"):
         course_steps = 200_000 if maze == "hard" else 100_000
-        for agent, settings in ((DQN, {}), (CQL, {"alpha": 0.1})):
+        for agent, course in COURSE_OFFLINE.items():
+            settings = {"alpha": 0.1} if agent is CQL else {}
+            course = course | ({"temperature": 10.0} if agent is AWAC and maze == "hard" else {})
             yield Experiment(
                 f"pointmass_{maze}_{agent.__name__.lower()}",
                 maze,
                 agent,
                 f"pointmass/{maze}-rnd-v0",
                 4_000,
-                course_steps,
+                200_000 if agent is IQL else course_steps,
                 settings,
-                COURSE_CRITIC,
+                course,
             )
     for alpha in (0, 1, 10):
         name = f"pointmass_medium_cql_alpha{alpha}"
@@ -149,6 +158,7 @@ def run_training(
     steps: int | None = None,
     log_interval: int | None = None,
     course: bool = False,
+    progress: bool = True,
 ) -> TrainingResult:
     """Train a population on the experiment's data set and evaluate it exactly, every `log_interval` updates."""
     data = load_dataset(experiment.dataset)
@@ -157,7 +167,7 @@ def run_training(
     updates = (experiment.course_steps if course else experiment.steps) if steps is None else steps
     evaluations = 10 if log_interval is None else max(1, updates // log_interval)
     began = time.perf_counter()
-    history = train_offline(agent, data, updates, oracle, evaluations)
+    history = train_offline(agent, data, updates, oracle, evaluations, progress=progress)
     seconds = time.perf_counter() - began
     returns = history.returns[-1]
     policy = agent.policy(oracle.observations).cpu().numpy()
@@ -188,11 +198,12 @@ def run_exploration(
     steps: int | None = None,
     log_interval: int | None = None,
     course: bool = False,
+    progress: bool = True,
 ) -> ExplorationResult:
     """Let a population explore the experiment's maze and measure its coverage, every `log_interval` steps."""
     maze = MAZES[experiment.maze]
     began = time.perf_counter()
-    data = explore(experiment.make_agent(seeds, course), maze, experiment.steps if steps is None else steps)
+    data = explore(experiment.make_agent(seeds, course), maze, experiment.steps if steps is None else steps, progress)
     seconds = time.perf_counter() - began
     points = 20 if log_interval is None else max(1, len(data[0]) // log_interval)
     marks = np.unique(np.linspace(0, len(data[0]), points + 1)[1:].astype(int))

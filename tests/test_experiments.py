@@ -14,7 +14,7 @@ from rlkit_mini.mazes import UnknownNameError
 SEED_DOCUMENT = (
     *(f"pointmass_{maze}_{agent}" for maze in ("easy", "medium", "hard") for agent in ("random", "rnd")),
     *(f"pointmass_medium_rnd_{size}" for size in (1000, 5000, 10000, 20000)),
-    *(f"pointmass_{maze}_{agent}" for maze in ("easy", "medium", "hard") for agent in ("dqn", "cql")),
+    *(f"pointmass_{maze}_{agent}" for maze in ("easy", "medium", "hard") for agent in ("dqn", "cql", "awac", "iql")),
     *(f"pointmass_medium_cql_alpha{alpha}" for alpha in (0, 1, 10)),
     *(f"pointmass_medium_cql_rnd{size}" for size in (1000, 5000, 10000, 20000)),
 )
