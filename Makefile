@@ -1,4 +1,5 @@
-# make lab: set everything up and open the first notebook.   make test: set everything up and check everything.
+# make lab: set everything up and open the first notebook (further options: make lab LAB=--no-browser).
+# make test: set everything up and check everything.
 PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
@@ -12,14 +13,14 @@ setup: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[notebooks,apps,tests]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[notebooks,tests]'
 	touch .venv/ready
 
 lab: setup
-	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab $(LAB) notebooks/00_start_here.ipynb
 
 test: setup lint
-	$(BIN)/python -m pytest -q -n 2 --dist loadscope tests
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout 300 notebooks
 
 lint: setup
@@ -38,6 +39,6 @@ datasets: setup
 	$(BIN)/python -m rlkit_mini.collecting --overwrite
 
 clean:
-	rm -rf .venv build dist results .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

@@ -70,6 +70,8 @@ def collect_datasets(overwrite: bool = False) -> None:
             missing = {dataset_id: size for dataset_id, size in sizes.items() if dataset_id not in present}
             if missing:
                 (data,) = explore(agent, maze, steps)
+                if len(data) < steps:
+                    sys.exit(f"interrupted: {', '.join(missing)} not written")
             for dataset_id, size in missing.items():
                 save_dataset(
                     dataset_id,

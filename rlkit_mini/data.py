@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import json
 import os
-import shutil
+import re
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -123,10 +123,12 @@ def save_dataset(
 
     Raises:
         FileExistsError: there is one already and `overwrite` is not given.
-        ValueError: no transitions.
+        ValueError: no transitions, or an id of another form.
     """
     if not len(data):
         raise ValueError(f"data set {dataset_id} would be empty; expected at least one transition")
+    if not re.fullmatch(r"[\w-]+/[\w-]+-v\d+", dataset_id):
+        raise ValueError(f"data set id is {dataset_id!r}; expected namespace/name-v0, such as 'pointmass/mine-v0'")
     target = _root() / dataset_id
     if target.exists() and not overwrite:
         raise FileExistsError(f"data set {dataset_id} is there already; pass overwrite=True to replace it")
@@ -169,9 +171,16 @@ def save_dataset(
         namespace = Path(folder) / Path(dataset_id).parts[0] / "namespace_metadata.json"
         if namespace.is_file():
             os.replace(namespace, target.parent / namespace.name)
-        if target.exists():
-            shutil.move(target, Path(folder) / "replaced")
-        os.replace(Path(folder) / dataset_id, target)
+        if not target.exists():
+            os.replace(Path(folder) / dataset_id, target)
+            return
+        replaced = Path(folder) / "replaced"
+        os.replace(target, replaced)
+        try:
+            os.replace(Path(folder) / dataset_id, target)
+        except BaseException:  # an interruption too: the old set comes back
+            os.replace(replaced, target)
+            raise
 
 
 def _columns(dataset_id: str) -> list[Tensor]:
@@ -189,6 +198,8 @@ def _columns(dataset_id: str) -> list[Tensor]:
         raise ValueError(f"columns have shapes {', '.join(str(column.shape) for column in columns)}")
     if not (np.abs(observations - 0.5) <= 0.5).all():
         raise ValueError("observations outside [0, 1]")
+    if not np.isfinite(columns[2]).all():
+        raise ValueError("rewards that are not finite")
     if actions.min() < 0 or actions.max() >= len(ACTIONS):
         raise ValueError(f"actions outside 0..{len(ACTIONS) - 1}")
     return [torch.from_numpy(column) for column in columns]

@@ -169,6 +169,8 @@ def run_training(
     began = time.perf_counter()
     history = train_offline(agent, data, updates, oracle, evaluations, progress=progress)
     seconds = time.perf_counter() - began
+    if not len(history.updates):
+        raise RuntimeError(f"{experiment.name} was interrupted before its first evaluation; nothing was kept")
     returns = history.returns[-1]
     policy = agent.policy(oracle.observations).cpu().numpy()
     believed = start_values(policy, agent.q_values(oracle.observations).cpu().numpy(), oracle)

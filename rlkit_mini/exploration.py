@@ -9,14 +9,13 @@ from tqdm.auto import trange
 from rlkit_mini.agents.agent import Agent
 from rlkit_mini.data import Batch, Transitions
 from rlkit_mini.mazes import Maze
-from rlkit_mini.networks import Streams
 from rlkit_mini.pointmass import sample_actions, transition
 
 
 def explore(agent: Agent, maze: Maze, steps: int = 10_000, progress: bool = True) -> list[Transitions]:
     """Let each member act for `steps` steps in its own copy of the maze, learning after each if it learns.
 
-    An interruption keeps the steps made so far.
+    An interruption keeps the steps made so far. A second call goes on with the agent's random streams, from the start.
 
     Returns:
         one `Transitions` a member, their last episode unfinished unless it ended by chance.
@@ -24,8 +23,6 @@ def explore(agent: Agent, maze: Maze, steps: int = 10_000, progress: bool = True
     if steps < 1:
         raise ValueError(f"steps is {steps}; expected at least 1")
     members, device = agent.members, agent.device
-    noise = Streams(agent.seeds, "environment", "standard_normal")
-    choices = Streams(agent.seeds, "exploration actions")
     shape = (members, steps)
     stored = Batch(
         observations=torch.zeros(*shape, 2, device=device),
@@ -43,8 +40,8 @@ def explore(agent: Agent, maze: Maze, steps: int = 10_000, progress: bool = True
         for step in trange(steps, desc="exploring", unit="step", disable=not progress, leave=False):
             observations = maze.observe(positions)
             probabilities = agent.policy(observations[:, None], greedy=False)[:, 0].cpu().numpy()
-            actions = sample_actions(probabilities, choices.draw())
-            positions, rewards, terminations = transition(maze, positions, actions, noise.draw(2))
+            actions = sample_actions(probabilities, agent.exploration.draw())
+            positions, rewards, terminations = transition(maze, positions, actions, agent.environment_noise.draw(2))
             elapsed += 1
             truncations = (elapsed >= maze.horizon) & ~terminations
             values = (observations, actions, rewards, maze.observe(positions), terminations)

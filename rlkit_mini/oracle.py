@@ -20,7 +20,7 @@ import scipy.sparse as sparse
 
 from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import Maze
-from rlkit_mini.pointmass import ACTIONS, transition
+from rlkit_mini.pointmass import ACTIONS, NOISE_SCALE, SUBSTEPS, transition
 
 RESOLUTION = {"easy": 4, "medium": 8, "hard": 2, "veryhard": 4}  # medium: with 4, half-trained policies look 10% better
 QUADRATURE_NODES = 8  # an axis
@@ -117,6 +117,7 @@ class Oracle:
             raise ValueError(f"policy has shape {probabilities.shape}; expected probabilities (..., {shape[0]}, 5)")
         if not (probabilities >= 0).all() or np.abs(probabilities.sum(axis=-1) - 1).max() > 1e-3:
             raise ValueError("policy is no distribution; expected probabilities >= 0 that sum to 1 over the actions")
+        probabilities = probabilities / probabilities.sum(axis=-1, keepdims=True)  # or rounding ends episodes
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # scipy's products release the interpreter's lock
             matrices = list(pool.map(self._policy_matrix, probabilities.reshape(-1, *shape)))
             episodes = np.array(list(pool.map(self._episode, matrices))).reshape(*probabilities.shape[:-2], 2)
@@ -138,7 +139,7 @@ class Oracle:
     # How it is computed
 
     @property
-    def _sweeps(self) -> int:  # until the discounted rest is below 1e-7 of a step
+    def _sweeps(self) -> int:  # until a step that far ahead weighs less than 1e-7
         return int(np.ceil(np.log(1e-7) / np.log(self.discount))) if self.discount > 0 else 1
 
     def _backup(self, values: np.ndarray, discount: float = 1.0) -> np.ndarray:
@@ -199,7 +200,8 @@ class Oracle:
     def _key(self) -> str:
         maze = self.maze
         facts = (FORMAT, QUADRATURE_NODES, maze.shape, maze.goal, maze.goal_radius, self.resolution)
-        return hashlib.sha256(repr(facts).encode() + maze.walls.tobytes()).hexdigest()[:16]
+        dynamics = (ACTIONS.tolist(), NOISE_SCALE, SUBSTEPS)
+        return hashlib.sha256(repr((facts, dynamics)).encode() + maze.walls.tobytes()).hexdigest()[:16]
 
 
 @dataclass

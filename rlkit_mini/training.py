@@ -61,14 +61,14 @@ def train_offline(
         TrainingDivergedError: a loss became infinite or no number.
     """
     if not agent.batch_size:
-        raise TypeError(f"{type(agent).__name__} does not learn from data; train BC, DQN or CQL")
+        raise TypeError(f"{type(agent).__name__} does not learn from data; train BC, DQN, CQL, AWAC or IQL")
     if updates < 1 or evaluations < 1:
         raise ValueError(f"updates is {updates} and evaluations {evaluations}; expected both to be at least 1")
     each = [data] if isinstance(data, Transitions) else list(data)
     stored = _stack(each, agent)
-    others = {transitions.maze.name for transitions in each} - {oracle.maze.name if oracle else None}
+    others = {transitions.maze for transitions in each} - {oracle.maze if oracle else None}
     if oracle and others:
-        raise ValueError(f"the oracle is of {oracle.maze.name}, the data of {' and '.join(sorted(others))}")
+        raise ValueError(f"the oracle is of {oracle.maze}, the data of {' and '.join(sorted(map(repr, others)))}")
     size, rows = stored.actions.shape[1], torch.arange(len(stored.actions), device=agent.device).unsqueeze(-1)
     marks = set(np.linspace(0, updates, min(evaluations, updates) + 1)[1:].round().astype(int))
     nothing = np.empty((0, agent.members))
@@ -121,10 +121,14 @@ def _extended(history: History, update: int, returns: np.ndarray | None, losses:
 
 
 def _check_finite(agent: Agent, losses: np.ndarray, update: int, history: History) -> None:
-    bad = np.flatnonzero(~np.isfinite(losses))
-    if len(bad):
+    sound = np.isfinite(losses)
+    for parameter in agent.parameters():  # an actor can diverge while the critic's loss stays finite
+        sound &= parameter.isfinite().flatten(1).all(dim=1).cpu().numpy()
+    if not sound.all():
+        bad = int(sound.argmin())
+        what = "parameters are not finite" if np.isfinite(losses[bad]) else f"loss is {losses[bad]}"
         raise TrainingDivergedError(
-            f"the loss of member {bad[0]} ({agent.describe(bad[0])}) is {losses[bad[0]]} before update {update}; "
+            f"member {bad} ({agent.describe(bad)}) diverged before update {update}: its {what}; "
             "a smaller learning_rate or alpha may help, and the error's .history holds what came before",
             history,
         )

@@ -135,3 +135,9 @@ def test_rnd_covers_more_of_the_hard_maze_than_random_actions():
         for kind in (RND, RandomAgent)
     )
     assert rnd > 1.2 * random
+
+
+def test_a_second_exploration_is_another_one():
+    agent = RandomAgent(seeds=2)
+    first, second = (explore(agent, MAZES["easy"], 60, progress=False) for _ in range(2))
+    assert all(bits(one) != bits(other) for one, other in zip(first, second, strict=True))

@@ -424,3 +424,10 @@ def test_what_is_no_data_is_refused(observations, actions):
     with pytest.raises(ValueError, match=r"expected \(n, 2\), and \(n,\) from 0 to 4") as caught:
         solved("easy").best_return(observations, actions)
     assert "\n" not in str(caught.value)
+
+
+def test_a_policy_that_is_rounded_loses_no_probability():
+    oracle = Oracle(MAZES["medium"])
+    rounded = oracle.evaluate(np.tile([0.333, 0.333, 0.333, 0, 0], (len(oracle.observations), 1)))
+    exact = oracle.evaluate(np.tile([1 / 3, 1 / 3, 1 / 3, 0, 0], (len(oracle.observations), 1)))
+    assert rounded.success_rate == pytest.approx(exact.success_rate, rel=1e-9)

@@ -34,7 +34,7 @@ def test_every_requirement_is_pinned_within_its_range_for_ci():
         assert pins[requirement.name.lower()] in requirement.specifier, line
 
 
-def test_top_level_holds_nothing_without_a_reason():
+def test_top_level_holds_what_was_asked_for():
     tracked = {path.name for path in ROOT.iterdir()}
     for name in ("notebooks", "rlkit_mini", "datasets", "figures", "tests", "environment.yml", "README.md", "LICENSE"):
         assert name in tracked

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rlkit_mini import MAZES, Oracle, explore, load_dataset, train_offline
-from rlkit_mini.agents import BC, CQL, DQN, RandomAgent
+from rlkit_mini.agents import BC, CQL, DQN, IQL, RandomAgent
 from rlkit_mini.agents.dqn import td_target
 from rlkit_mini.training import TrainingDivergedError
 
@@ -161,7 +161,7 @@ def test_divergence_names_the_member_and_keeps_the_history(data, oracle):
     with pytest.raises(TrainingDivergedError) as caught:
         train_offline(agent, data, 50, oracle, 5, progress=False)
     message = str(caught.value)
-    assert message.startswith("the loss of member 3 (seed 9, alpha 0.5) is nan before update 30; ")
+    assert message.startswith("member 3 (seed 9, alpha 0.5) diverged before update 30: its loss is nan; ")
     assert "\n" not in message
     assert caught.value.history.updates.tolist() == [10, 20]
     assert np.isfinite(caught.value.history.losses).all()
@@ -171,6 +171,15 @@ def test_divergence_names_the_member_and_keeps_the_history(data, oracle):
 def test_a_huge_learning_rate_diverges(data):
     with pytest.raises(TrainingDivergedError, match="a smaller learning_rate or alpha may help"):
         train_offline(DQN(learning_rate=1e12), data, 50, progress=False)
+
+
+def test_an_actor_that_diverges_is_found_though_the_critic_is_sound():
+    def no_clip(advantages, temperature, max_weight):
+        return torch.full_like(advantages, float("inf"))
+
+    agent = IQL(seeds=2, advantage_weights=no_clip)
+    with pytest.raises(TrainingDivergedError, match=r"member 0 \(seed 0\) diverged before update 5: its parameters"):
+        train_offline(agent, load_dataset("pointmass/medium-lazy-v0"), updates=10, evaluations=2, progress=False)
 
 
 # Bad input ----------------------------------------------------------------------------------------------------------
@@ -185,7 +194,11 @@ def test_a_huge_learning_rate_diverges(data):
         (lambda data: [data[:9], data[:8]], {}, r"data sets of \[8, 9\] transitions"),
         (lambda data: [data] * 3, {}, "3 data sets for 2 members; expected one, or one a member"),
         (lambda data: [], {}, "0 data sets for 2 members"),
-        (lambda data: dataclasses.replace(data, maze=MAZES["hard"]), {}, "the oracle is of easy, the data of hard"),
+        (
+            lambda data: dataclasses.replace(data, maze=MAZES["hard"]),
+            {},
+            "the oracle is of Maze\\('easy'.*, the data of Maze\\('hard'",
+        ),
     ],
 )
 def test_training_refuses_what_it_cannot_do(change, settings, message, data, oracle):
@@ -195,5 +208,5 @@ def test_training_refuses_what_it_cannot_do(change, settings, message, data, ora
 
 
 def test_a_random_agent_cannot_be_trained(data):
-    with pytest.raises(TypeError, match="RandomAgent does not learn from data; train BC, DQN or CQL"):
+    with pytest.raises(TypeError, match="RandomAgent does not learn from data; train BC, DQN, CQL, AWAC or IQL"):
         train_offline(RandomAgent(), data)

@@ -31,7 +31,13 @@ SWEEPABLE = {
     "epsilon": "[0, 1]",
 }
 # Those that shape the population as a whole
-SHARED = {"learning_rate": "(0, inf)", "batch_size": "[1, inf)", "target_period": "[1, inf)"}
+SHARED = {
+    "learning_rate": "(0, inf)",
+    "actor_learning_rate": "(0, inf)",
+    "max_weight": "(0, inf)",
+    "batch_size": "[1, inf)",
+    "target_period": "[1, inf)",
+}
 WHOLE = ("batch_size", "target_period")
 
 
@@ -81,6 +87,8 @@ class Agent(nn.Module):
             if name != "seeds":
                 setattr(self, name, value)
         self.minibatches = Streams(self.seeds, "minibatches")
+        self.environment_noise = Streams(self.seeds, "environment", "standard_normal")
+        self.exploration = Streams(self.seeds, "exploration actions")
 
     @property
     def members(self) -> int:
@@ -121,7 +129,10 @@ class Agent(nn.Module):
         return observations.expand(self.members, *observations.shape[-2:])
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write all members' tensors (safetensors) with the configuration (JSON in its header)."""
+        """Write all members' tensors (safetensors) with the configuration (JSON in its header).
+
+        What acts is kept to the bit; the optimisers' moments and the place in the random streams are not.
+        """
         header = {"agent": type(self).__name__, "configuration": json.dumps(self.configuration)}
         tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
         with whole_file(path) as part:
@@ -148,7 +159,7 @@ class Agent(nn.Module):
             agent = cls(**json.loads(header["configuration"]), device=device)
             agent.load_state_dict(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
+            reason = " ".join(" ".join(str(error).splitlines()[:2]).split())  # torch's second line says what differs
             raise ValueError(f"{path} does not fit {cls.__name__} ({reason}); save the agent again") from None
         return agent
 
@@ -165,6 +176,10 @@ def _checked_seeds(seeds) -> list[int]:
 
 def _checked(name: str, value):
     """A configuration entry within its range; a sweepable list stays a list."""
+    if name.endswith("hidden") and not (
+        np.ndim(value) == 1 and all(isinstance(size, (int, np.integer)) and size > 0 for size in value)
+    ):
+        raise ValueError(f"{name} is {value!r}; expected the sizes of the layers, such as (64, 64)")
     bounds = SWEEPABLE.get(name) or SHARED.get(name)
     if bounds is None:
         return value

@@ -27,7 +27,7 @@ class CQL(DQN):
     Args:
         alpha: weight of the penalty; one number, or a list to sweep.
         temperature: T of the penalty's soft maximum, divides; one number, or a list to sweep.
-        penalty: `cql_penalty`, or yours.
+        penalty: `cql_penalty`, or yours; a swept temperature reaches it as a (members, 1) tensor.
         dqn: the settings of `DQN`.
     """
 
