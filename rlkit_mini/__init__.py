@@ -5,6 +5,6 @@ from rlkit_mini.data import load_dataset
 from rlkit_mini.exploration import explore
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import Oracle
-from rlkit_mini.training import train_offline
+from rlkit_mini.training import fine_tune, train_offline
 
-__all__ = ["MAZES", "Oracle", "explore", "load_dataset", "train_offline"]
+__all__ = ["MAZES", "Oracle", "explore", "fine_tune", "load_dataset", "train_offline"]

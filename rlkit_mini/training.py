@@ -1,18 +1,20 @@
-"""Offline training of a population on fixed transitions, held against the oracle while it trains."""
+"""Offline training of a population on fixed transitions, and going on online, held against the oracle meanwhile."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 from tqdm.auto import trange
 
 from rlkit_mini.agents.agent import Agent
-from rlkit_mini.data import Batch, Transitions
+from rlkit_mini.data import Transitions
+from rlkit_mini.exploration import interact
+from rlkit_mini.mazes import Maze
 from rlkit_mini.oracle import Oracle
+from rlkit_mini.replay import Replay
 
 
 @dataclasses.dataclass
@@ -22,11 +24,15 @@ class History:
     Attributes:
         returns: (evaluations, members) exact returns of the greedy policy; None without an oracle.
         losses: (evaluations, members) mean since the evaluation before.
+        online_from: the update after which the agents collected data themselves; None if they never did.
+        collected: what they collected, one `Transitions` a member.
     """
 
     updates: np.ndarray
     returns: np.ndarray | None
     losses: np.ndarray
+    online_from: int | None = None
+    collected: list[Transitions] = dataclasses.field(default_factory=list)
 
 
 class TrainingDivergedError(RuntimeError):
@@ -60,27 +66,74 @@ def train_offline(
     Raises:
         TrainingDivergedError: a loss became infinite or no number.
     """
-    if not agent.batch_size:
-        raise TypeError(f"{type(agent).__name__} does not learn from data; train BC, DQN, CQL, AWAC or IQL")
-    if updates < 1 or evaluations < 1:
-        raise ValueError(f"updates is {updates} and evaluations {evaluations}; expected both to be at least 1")
-    each = [data] if isinstance(data, Transitions) else list(data)
-    stored = _stack(each, agent)
-    others = {transitions.maze for transitions in each} - {oracle.maze if oracle else None}
-    if oracle and others:
-        raise ValueError(f"the oracle is of {oracle.maze}, the data of {' and '.join(sorted(map(repr, others)))}")
-    size, rows = stored.actions.shape[1], torch.arange(len(stored.actions), device=agent.device).unsqueeze(-1)
-    marks = set(np.linspace(0, updates, min(evaluations, updates) + 1)[1:].round().astype(int))
+    _check_request(agent, data, oracle, updates=updates, evaluations=evaluations)
+    marks = _evenly(updates, evaluations)
+    return _train(agent, Replay(agent, data), updates, marks, oracle, on_evaluation, progress)
+
+
+def fine_tune(
+    agent: Agent,
+    data: Transitions | Sequence[Transitions],
+    maze: Maze,
+    updates: int = 4000,
+    steps: int = 4000,
+    epsilon: float = 0.1,
+    oracle: Oracle | None = None,
+    evaluations: int = 20,
+    on_evaluation: Callable[[History], None] | None = None,
+    progress: bool = True,
+) -> History:
+    """Train offline, then go on online: each member steps in its own copy of the maze, one update a step.
+
+    The data is kept: minibatches are drawn from it and from what was collected, every transition alike. Up to the last
+    offline update everything is as in `train_offline`, to the bit.
+
+    Args:
+        data: as in `train_offline`; from `maze`.
+        updates: offline, minibatches a member; 0 for an agent that is trained already.
+        steps: online, environment steps a member.
+        epsilon: share of uniformly random actions online, beside what the agent's own distribution draws.
+        oracle, evaluations, on_evaluation: as in `train_offline`, over updates and steps together.
+
+    Raises:
+        TrainingDivergedError: a loss became infinite or no number.
+    """
+    _check_request(agent, data, oracle, steps=steps, evaluations=evaluations)
+    if updates < 0 or not 0 <= epsilon <= 1:
+        raise ValueError(f"updates is {updates} and epsilon {epsilon}; expected updates >= 0 and epsilon in [0, 1]")
+    others = _mazes(data) - {maze}
+    if others:
+        raise ValueError(f"the data is from {_named(others)}, the maze to go on in is {maze}; expected the same")
+    replay = Replay(agent, data, room=steps)
+    given, total = replay.size, updates + steps
+    marks = _evenly(total, evaluations) | ({updates} - {0})
+    interaction = interact(agent, maze, replay, epsilon)
+    history = _train(agent, replay, total, marks, oracle, on_evaluation, progress, interaction, updates)
+    return dataclasses.replace(history, collected=replay.transitions(maze, since=given))
+
+
+def _train(
+    agent: Agent,
+    replay: Replay,
+    updates: int,
+    marks: set[int],
+    oracle: Oracle | None,
+    on_evaluation: Callable[[History], None] | None,
+    progress: bool,
+    interaction: Iterator[None] | None = None,
+    online_from: int | None = None,
+) -> History:
+    """The loop: from update `online_from` on, a step with every member comes before each update."""
     nothing = np.empty((0, agent.members))
-    history = History(np.empty(0, dtype=int), nothing if oracle else None, nothing)
+    history = History(np.empty(0, dtype=int), nothing if oracle else None, nothing, online_from)
     total, since, done = torch.zeros(agent.members, device=agent.device), 0, 0
     try:
         for update in trange(
             1, updates + 1, desc=f"training {type(agent).__name__}", disable=not progress, leave=False
         ):
-            picks = torch.from_numpy((agent.minibatches.draw(agent.batch_size) * size).astype(np.int64))
-            picks = picks.to(agent.device)
-            total += agent.update(Batch(*(tensor[rows, picks] for tensor in stored)))
+            if interaction is not None and update > online_from:
+                next(interaction)
+            total += agent.update(replay.sample())
             since, done = since + 1, update
             if update in marks:
                 losses = (total / since).cpu().numpy()
@@ -95,28 +148,35 @@ def train_offline(
     return history
 
 
-def _stack(each: list[Transitions], agent: Agent) -> Batch:
-    """All transitions on the device, (members or 1, n, ...)."""
-    if len(each) not in (1, agent.members):
-        raise ValueError(f"{len(each)} data sets for {agent.members} members; expected one, or one a member")
-    if len({len(transitions) for transitions in each}) > 1 or not len(each[0]):
-        raise ValueError(
-            f"data sets of {sorted({len(t) for t in each})} transitions; expected equal lengths of at least 1"
-        )
+def _evenly(updates: int, evaluations: int) -> set[int]:
+    return set(np.linspace(0, updates, min(evaluations, updates) + 1)[1:].round().astype(int).tolist())
 
-    def stack(name: str) -> Tensor:
-        return torch.stack([getattr(transitions, name) for transitions in each]).to(agent.device)
 
-    columns = {name: stack(name) for name in Batch._fields}
-    columns["terminations"] = columns["terminations"].to(torch.float32)
-    return Batch(**columns)
+def _mazes(data: Transitions | Sequence[Transitions]) -> set[Maze]:
+    return {transitions.maze for transitions in ([data] if isinstance(data, Transitions) else data)}
+
+
+def _named(mazes: set[Maze]) -> str:
+    return " and ".join(sorted(map(repr, mazes)))
+
+
+def _check_request(agent: Agent, data, oracle: Oracle | None, **counts: int) -> None:
+    if not agent.batch_size:
+        raise TypeError(f"{type(agent).__name__} does not learn from data; train BC, DQN, CQL, AWAC or IQL")
+    if min(counts.values()) < 1:
+        (first, one), (second, other) = counts.items()
+        raise ValueError(f"{first} is {one} and {second} {other}; expected both to be at least 1")
+    others = _mazes(data) - {oracle.maze if oracle else None}
+    if oracle and others:
+        raise ValueError(f"the oracle is of {oracle.maze}, the data of {_named(others)}")
 
 
 def _extended(history: History, update: int, returns: np.ndarray | None, losses: np.ndarray) -> History:
-    return History(
-        np.append(history.updates, update),
-        None if returns is None else np.vstack([history.returns, returns]),
-        np.vstack([history.losses, losses]),
+    return dataclasses.replace(
+        history,
+        updates=np.append(history.updates, update),
+        returns=None if returns is None else np.vstack([history.returns, returns]),
+        losses=np.vstack([history.losses, losses]),
     )
 
 
