@@ -25,7 +25,7 @@ def explore(agent: Agent, maze: Maze, steps: int = 10_000, progress: bool = True
     """
     if steps < 1:
         raise ValueError(f"steps is {steps}; expected at least 1")
-    replay = Replay(agent, room=steps)
+    replay = Replay(agent, None, room=steps)
     interaction = interact(agent, maze, replay)
     try:
         for _ in trange(steps, desc="exploring", unit="step", disable=not progress, leave=False):

@@ -17,16 +17,16 @@ class Replay:
     """Transitions (members, capacity, ...), of which the first `size` are there.
 
     Args:
-        data: to begin with: one `Transitions` for all members, or one of equal length for each.
+        data: to begin with: one `Transitions` for all members, or one of equal length for each, or None.
         room: how many transitions can be added to each member's.
 
     Raises:
         ValueError: data sets of unequal length, without transitions, or as many as fit no population.
     """
 
-    def __init__(self, agent: Agent, data: Transitions | Sequence[Transitions] = (), room: int = 0) -> None:
-        each = [data] if isinstance(data, Transitions) else list(data)
-        if len(each) not in (1, agent.members) and (each or not room):
+    def __init__(self, agent: Agent, data: Transitions | Sequence[Transitions] | None, room: int = 0) -> None:
+        each = [] if data is None else [data] if isinstance(data, Transitions) else list(data)
+        if data is not None and len(each) not in (1, agent.members):
             raise ValueError(f"{len(each)} data sets for {agent.members} members; expected one, or one a member")
         lengths = {len(transitions) for transitions in each}
         if len(lengths) > 1 or 0 in lengths:
