@@ -1,4 +1,4 @@
-"""The command line: python -m rlkit_mini list | explore NAME | train NAME | report."""
+"""The command line: python -m rlkit_mini list | explore NAME | train NAME | finetune NAME | report."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 import tyro
 
 from rlkit_mini.data import save_dataset
-from rlkit_mini.experiments import EXPERIMENTS, Experiment, run_exploration, run_training
+from rlkit_mini.experiments import EXPERIMENTS, Experiment, run_exploration, run_fine_tuning, run_training, worded
 from rlkit_mini.files import whole_file
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots import save_figure
-from rlkit_mini.report import draw_comparison, draw_coverage, markdown, run_report
+from rlkit_mini.report import markdown, run_report
+from rlkit_mini.report_figures import FIGURES, draw_fine_tuning
 from rlkit_mini.tables import Table
 from rlkit_mini.views import draw_exploration, draw_training
 
@@ -30,9 +31,8 @@ def list_experiments() -> None:
     """List the experiments, what each does, and where its settings differ from the course's."""
     width = max(map(len, EXPERIMENTS))
     for row in EXPERIMENTS.values():
-        does = "explore" if row.explores else "train"
-        unit = "steps" if row.explores else "updates"
-        print(f"{row.name:{width}}  {does:7}  {row.steps:>6,} {unit:7}  {row.dataset:31} {row.differences()}")
+        unit = "steps" if row.command == "explore" else "updates"
+        print(f"{row.name:{width}}  {row.command:8}  {row.steps:>6,} {unit:7}  {row.dataset:31} {row.differences()}")
 
 
 @app.command
@@ -58,7 +58,7 @@ def explore(
         course: the course's own settings.
         overwrite: replace data sets of these ids.
     """
-    experiment = _named(name, explores=True)
+    experiment = _named(name, "explore")
     root = dataset_dir.resolve()
     ids = [experiment.dataset] + [experiment.dataset.replace("-v0", f"-seed{seed}-v0") for seed in range(1, seeds)]
     there = [dataset_id for dataset_id in ids if (root / dataset_id).exists()]
@@ -77,7 +77,7 @@ def explore(
             reference_returns=(oracle.random_return, oracle.optimal_return),
             overwrite=overwrite,
         )
-    print(Table([result.row()]))
+    print(Table([worded(result.summary)]))
     _write(out / name, result.summary, draw_exploration({experiment.agent.__name__.removesuffix("Agent"): result}))
 
 
@@ -102,12 +102,42 @@ def train(
         out: where the table (JSON), the figure and the trained agent go.
         course: the course's own settings.
     """
-    experiment = _named(name, explores=False)
-    if dataset_dir is not None:
-        os.environ["MINARI_DATASETS_PATH"] = str(dataset_dir.resolve())
+    experiment = _named(name, "train")
+    _use_datasets_in(dataset_dir)
     result = run_training(experiment, seeds, steps, log_interval, course)
-    print(Table([result.row()]))
+    print(Table([worded(result.summary)]))
     _write(out / name, result.summary, draw_training({experiment.agent.__name__: result}))
+    result.agent.save(out / name / "agent.safetensors")
+
+
+@app.command
+def finetune(
+    name: Name,
+    seeds: int = 8,
+    steps: int | None = None,
+    online_steps: int | None = None,
+    dataset_dir: Path | None = None,
+    log_interval: int | None = None,
+    out: Path = Path("results"),
+    course: bool = False,
+) -> None:
+    """Train a population offline, then let it go on online with the data kept; its control stays offline.
+
+    Args:
+        name: of a fine-tuning; see `list`.
+        seeds: members, one a seed.
+        steps: offline updates, instead of the experiment's.
+        online_steps: environment steps that follow, one update each, instead of the experiment's.
+        dataset_dir: where the data sets are; default the committed ones.
+        log_interval: updates between two evaluations; default a twentieth of them all.
+        out: where the table (JSON), the figure and the trained agent go.
+        course: the course's own settings.
+    """
+    experiment = _named(name, "finetune")
+    _use_datasets_in(dataset_dir)
+    result = run_fine_tuning(experiment, seeds, steps, online_steps, log_interval, course)
+    print(Table([worded(result.summary)]))
+    _write(out / name, result.summary, draw_fine_tuning({experiment.agent.__name__: result.summary}))
     result.agent.save(out / name / "agent.safetensors")
 
 
@@ -130,7 +160,7 @@ def report(
     """
     results = run_report(out, seeds, steps, jobs)
     tables = markdown(results)
-    pictures = {"report_coverage": draw_coverage(results), "report_comparison": draw_comparison(results)}
+    pictures = {f"report_{name}": draw(results) for name, draw in FIGURES.items()}
     for folder in [out] + [ROOT / "figures"] * publish:
         with whole_file(folder / "report.json") as part:
             part.write_text(json.dumps(results) + "\n")
@@ -146,11 +176,16 @@ def report(
     print(f"written to {out}")
 
 
-def _named(name: str, explores: bool) -> Experiment:
+def _named(name: str, command: str) -> Experiment:
     experiment = EXPERIMENTS[name]
-    if experiment.explores != explores:
-        raise ValueError(f"{name} is run by `{'train' if explores else 'explore'} {name}`")
+    if experiment.command != command:
+        raise ValueError(f"{name} is run by `{experiment.command} {name}`")
     return experiment
+
+
+def _use_datasets_in(folder: Path | None) -> None:
+    if folder is not None:
+        os.environ["MINARI_DATASETS_PATH"] = str(folder.resolve())
 
 
 def _write(folder: Path, summary: dict, figure) -> None:

@@ -86,6 +86,25 @@ class Transitions:
         """Undiscounted return of each finished episode; `.mean()` is the behaviour policy's return."""
         return episode_returns(self.rewards.numpy(), self.terminations.numpy(), self.truncations.numpy())
 
+    def split(self, every: int = 5) -> tuple[Transitions, Transitions]:
+        """Two parts: to train on, and every so-manieth episode, held out to judge by what was not trained on."""
+        episodes = self.episodes
+        if not 2 <= every <= len(episodes):
+            raise ValueError(f"every is {every}; expected 2 to {len(episodes)}, the number of episodes")
+
+        def join(chosen: list[Transitions]) -> Transitions:
+            names = [field.name for field in dataclasses.fields(self) if field.name != "maze"]
+            columns = {name: torch.cat([getattr(episode, name) for episode in chosen]) for name in names}
+            return dataclasses.replace(self, **columns)
+
+        kept = [episode for number, episode in enumerate(episodes, start=1) if number % every]
+        return join(kept), join(episodes[every - 1 :: every])
+
+    def as_batch(self, device: torch.device | str = "cpu") -> Batch:
+        """All transitions as a batch of one member: (1, n, ...)."""
+        columns = {name: getattr(self, name).unsqueeze(0).to(device) for name in Batch._fields}
+        return Batch(**columns | {"terminations": columns["terminations"].to(torch.float32)})
+
 
 def load_dataset(dataset_id: str) -> Transitions:
     """Read a Minari data set of this package, such as "pointmass/medium-rnd-v0", into flat tensors.

@@ -15,7 +15,7 @@ from rlkit_mini.exploration import explore
 from rlkit_mini.mazes import MAZES, Catalogue
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.tables import start_values, with_interval
-from rlkit_mini.training import History, train_offline
+from rlkit_mini.training import History, fine_tune, train_offline
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,10 +23,11 @@ class Experiment:
     """A row of the table.
 
     Attributes:
-        steps: environment steps of an exploration, updates of a training.
+        steps: environment steps of an exploration, (offline) updates of a training.
         settings: of the agent, where they are not its defaults.
-        course: the course's own settings, where ours differ; `course_steps` likewise.
+        course: the course's own settings, where ours differ; `course_steps` and `course_online_steps` likewise.
         dataset: that a training reads and an exploration writes.
+        online_steps: that a fine-tuning goes on with online, one update a step.
     """
 
     name: str
@@ -37,10 +38,15 @@ class Experiment:
     course_steps: int
     settings: dict
     course: dict
+    online_steps: int = 0
+    course_online_steps: int = 0
 
     @property
-    def explores(self) -> bool:
-        return self.agent in (RandomAgent, RND)
+    def command(self) -> str:
+        """That runs it: "explore", "train" or "finetune"."""
+        if self.agent in (RandomAgent, RND):
+            return "explore"
+        return "finetune" if self.online_steps else "train"
 
     def make_agent(self, seeds: int, course: bool = False) -> Agent:
         return self.agent(seeds=seeds, **(self.settings | (self.course if course else {})))
@@ -50,6 +56,8 @@ class Experiment:
         changed = [f"{name} {value}" for name, value in self.course.items()]
         if self.steps != self.course_steps:
             changed.append(f"{self.course_steps:,} updates")
+        if self.online_steps != self.course_online_steps:
+            changed.append(f"{self.course_online_steps:,} online")
         return "course: " + ", ".join(changed) if changed else "as in the course"
 
 
@@ -97,6 +105,18 @@ def _rows():
         dataset = f"pointmass/medium-rnd-{size}-v0"
         name = f"pointmass_medium_cql_rnd{size}"
         yield Experiment(name, "medium", CQL, dataset, 4_000, 100_000, {"alpha": 0.1}, COURSE_CRITIC)
+    yield Experiment(
+        "pointmass_hard_cql_finetune",
+        "hard",
+        CQL,
+        "pointmass/hard-rnd-v0",
+        4_000,
+        100_000,
+        {"alpha": 0.1},
+        COURSE_CRITIC | {"alpha": 1.0},
+        online_steps=4_000,
+        course_online_steps=100_000,
+    )
 
 
 EXPERIMENTS = Catalogue("experiment", {row.name: row for row in _rows()})
@@ -104,7 +124,11 @@ EXPERIMENTS = Catalogue("experiment", {row.name: row for row in _rows()})
 
 @dataclasses.dataclass
 class TrainingResult:
-    """A trained population held against the truth; `summary` holds the numbers, ready for JSON."""
+    """A trained population held against the truth; `summary` holds the numbers, ready for JSON.
+
+    Attributes:
+        control: of a fine-tuning: the same agents, trained offline on and on, for as many updates.
+    """
 
     experiment: Experiment
     agent: Agent
@@ -112,22 +136,7 @@ class TrainingResult:
     data: Transitions
     history: History
     summary: dict
-
-    def row(self) -> dict[str, str]:
-        """The summary worded as a table's row."""
-        behaviour = self.summary["behaviour_return"]
-        return {
-            "experiment": self.experiment.name,
-            "J*": f"{self.summary['optimal_return']:.1f}",
-            "best of data": f"{self.summary['best_return_of_data']:.1f}",
-            "behaviour": "–" if behaviour is None else f"{behaviour:.1f}",
-            "return: IQM [95% interval]": with_interval(self.summary["returns"]),
-            "worst seed": f"{self.summary['worst']:.1f}",
-            "believed value at start": f"{self.summary['start_value_estimated']:.2f}",
-            "true value": f"{self.summary['start_value_true']:.2f}",
-            "updates": f"{self.summary['updates']:,}",
-            "seconds": f"{self.summary['seconds']:.1f}",
-        }
+    control: History | None = None
 
 
 @dataclasses.dataclass
@@ -140,16 +149,32 @@ class ExplorationResult:
     coverages: np.ndarray
     summary: dict
 
-    def row(self) -> dict[str, str]:
-        """The summary worded as a table's row."""
+
+def worded(summary: dict) -> dict[str, str]:
+    """A summary as a table's row."""
+    if "coverage" in summary:
         return {
-            "experiment": self.experiment.name,
-            "coverage: IQM [95% interval]": with_interval(self.summary["coverage"], digits=3),
-            "worst seed": f"{self.summary['worst']:.3f}",
-            "goals a member": f"{np.mean(self.summary['goals']):.1f}",
-            "steps": f"{self.summary['steps']:,}",
-            "seconds": f"{self.summary['seconds']:.1f}",
+            "experiment": summary["experiment"],
+            "coverage: IQM [95% interval]": with_interval(summary["coverage"], digits=2),
+            "worst seed": f"{summary['worst']:.2f}",
+            "goals a member": f"{np.mean(summary['goals']):.1f}",
+            "steps": f"{summary['steps']:,}",
+            "seconds": f"{summary['seconds']:.1f}",
         }
+    behaviour = summary["behaviour_return"]
+    return {
+        "experiment": summary["experiment"],
+        "data": summary["dataset"].removeprefix("pointmass/").removesuffix("-v0"),
+        "J*": f"{summary['optimal_return']:.1f}",
+        "best of data": f"{summary['best_return_of_data']:.1f}",
+        "behaviour": "–" if behaviour is None else f"{behaviour:.1f}",
+        "return: IQM [95% interval]": with_interval(summary["returns"]),
+        "worst seed": f"{summary['worst']:.1f}",
+        "believed value at start": f"{summary['start_value_estimated']:.2f}",
+        "true value": f"{summary['start_value_true']:.2f}",
+        "updates": f"{summary['updates']:,}",
+        "seconds": f"{summary['seconds']:.1f}",
+    }
 
 
 def run_training(
@@ -161,14 +186,47 @@ def run_training(
     progress: bool = True,
 ) -> TrainingResult:
     """Train a population on the experiment's data set and evaluate it exactly, every `log_interval` updates."""
-    data = load_dataset(experiment.dataset)
+    data, agent = load_dataset(experiment.dataset), experiment.make_agent(seeds, course)
     oracle = Oracle(data.maze)
-    agent = experiment.make_agent(seeds, course)
     updates = (experiment.course_steps if course else experiment.steps) if steps is None else steps
     evaluations = 10 if log_interval is None else max(1, updates // log_interval)
     began = time.perf_counter()
     history = train_offline(agent, data, updates, oracle, evaluations, progress=progress)
+    return _held_against_the_truth(experiment, agent, oracle, data, history, time.perf_counter() - began)
+
+
+def run_fine_tuning(
+    experiment: Experiment,
+    seeds: int = 8,
+    steps: int | None = None,
+    online_steps: int | None = None,
+    log_interval: int | None = None,
+    course: bool = False,
+    progress: bool = True,
+) -> TrainingResult:
+    """Train a population offline, go on online, and train its control, the same agents, offline all the way."""
+    data, agent = load_dataset(experiment.dataset), experiment.make_agent(seeds, course)
+    oracle = Oracle(data.maze)
+    updates = (experiment.course_steps if course else experiment.steps) if steps is None else steps
+    if online_steps is None:
+        online_steps = experiment.course_online_steps if course else experiment.online_steps
+    total = updates + online_steps
+    evaluations = 20 if log_interval is None else max(1, total // log_interval)
+    began = time.perf_counter()
+    history = fine_tune(
+        agent, data, data.maze, updates, online_steps, oracle=oracle, evaluations=evaluations, progress=progress
+    )
     seconds = time.perf_counter() - began
+    result = _held_against_the_truth(experiment, agent, oracle, data, history, seconds)
+    control = experiment.make_agent(seeds, course)
+    result.control = train_offline(control, data, total, oracle, evaluations, progress=progress)
+    result.summary |= {"online_from": updates, "control": _as_lists(result.control)}
+    return result
+
+
+def _held_against_the_truth(
+    experiment: Experiment, agent: Agent, oracle: Oracle, data: Transitions, history: History, seconds: float
+) -> TrainingResult:
     if not len(history.updates):
         raise RuntimeError(f"{experiment.name} was interrupted before its first evaluation; nothing was kept")
     returns = history.returns[-1]
@@ -188,10 +246,17 @@ def run_training(
         "worst": float(returns.min()),
         "start_value_estimated": float(np.median(believed)),
         "start_value_true": float(np.median(true)),
+        "start_values_estimated": believed.tolist(),
+        "start_values_true": true.tolist(),
         "updates": int(history.updates[-1]),
         "seconds": seconds,
+        "history": _as_lists(history),
     }
     return TrainingResult(experiment, agent, oracle, data, history, summary)
+
+
+def _as_lists(history: History) -> dict[str, list]:
+    return {"updates": history.updates.tolist(), "returns": history.returns.round(2).tolist()}
 
 
 def run_exploration(
@@ -221,5 +286,10 @@ def run_exploration(
         "goals": [int(member.terminations.sum()) for member in data],
         "steps": len(data[0]),
         "seconds": seconds,
+        "curve": {
+            "steps": marks.tolist(),
+            "coverage": coverages.round(4).tolist(),
+            "goals": np.array([member.terminations.numpy().cumsum()[marks - 1] for member in data]).T.tolist(),
+        },
     }
     return ExplorationResult(experiment, data, marks, coverages, summary)

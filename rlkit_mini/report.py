@@ -1,4 +1,4 @@
-"""Every experiment at once: results as data, as the README's tables, and as figures."""
+"""Every experiment at once: results as data and as the README's tables; their figures are in `report_figures.py`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import json
 import multiprocessing
 import os
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -15,11 +16,11 @@ from tqdm.auto import tqdm
 
 from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL
 from rlkit_mini.data import load_dataset
-from rlkit_mini.experiments import EXPERIMENTS, run_exploration, run_training
+from rlkit_mini.evaluation import fitted_q_evaluation, td_error
+from rlkit_mini.experiments import EXPERIMENTS, run_exploration, run_fine_tuning, run_training, worded
 from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import Oracle
-from rlkit_mini.plots import INK, RETURN, describe, draw_curve, draw_references, look, new_figure
 from rlkit_mini.tables import start_values, with_interval
 from rlkit_mini.training import train_offline
 
@@ -33,19 +34,25 @@ AGENTS = {
     "AWAC": (AWAC, {}),
     "IQL": (IQL, {}),
 }
+CANDIDATES = ("DQN", "CQL, α 0.1", "CQL, α 1", "AWAC", "IQL")  # to choose from without acting: those with a critic
+CHECKPOINTS = 2
+SIZES = (1_000, 5_000, 10_000, 20_000)
+LONG_RUN = "pointmass_medium_rnd_20000"  # its beginnings are the smaller explorations of the medium maze
 CONTROL = "without the bonus"  # RND's control: the same agent, with rnd_weight 0
 
 
 def parts() -> list[tuple[str, str]]:
-    """(kind, name) of everything that a report needs; each runs by itself."""
+    """(kind, name) of everything that a report needs, the longest kinds first; each runs by itself."""
     explorations = [f"pointmass_{maze}_{agent}" for maze in MAZES for agent in ("random", "rnd", "rnd_control")]
-    trainings = [name for name, row in EXPERIMENTS.items() if not row.explores]
-    comparisons = [f"{data}: {label}" for data in DATA for label in AGENTS]
-    return (
-        [("explore", n) for n in explorations]
-        + [("train", n) for n in trainings]
-        + [("compare", n) for n in comparisons]
-    )
+    explorations[explorations.index("pointmass_medium_rnd")] = LONG_RUN
+    kinds = {
+        "choose": [f"choosing: {data}" for data in DATA],
+        "finetune": [name for name, row in EXPERIMENTS.items() if row.command == "finetune"],
+        "explore": explorations,
+        "train": [name for name, row in EXPERIMENTS.items() if row.command == "train"],
+        "compare": [f"{data}: {label}" for data in DATA for label in AGENTS],
+    }
+    return [(kind, name) for kind, names in kinds.items() for name in names]
 
 
 def run_part(kind: str, name: str, seeds: int, steps: int | None = None) -> dict:
@@ -55,11 +62,16 @@ def run_part(kind: str, name: str, seeds: int, steps: int | None = None) -> dict
         row = EXPERIMENTS[name.removesuffix("_control")]
         if name.endswith("_control"):
             row = dataclasses.replace(row, name=name, settings={"rnd_weight": 0.0})
-        result = run_exploration(row, seeds, steps, progress=False)
-        return result.summary | {"points": result.steps.tolist(), "coverages": result.coverages.tolist()}
+        return run_exploration(row, seeds, steps, progress=False).summary
     if kind == "train":
-        result = run_training(EXPERIMENTS[name], seeds, steps, progress=False)
-        return result.summary | {"row": result.row()}
+        return run_training(EXPERIMENTS[name], seeds, steps, progress=False).summary
+    if kind == "finetune":
+        return run_fine_tuning(EXPERIMENTS[name], seeds, steps, steps, progress=False).summary
+    return (_choosing if kind == "choose" else _comparison)(name, seeds, steps)
+
+
+def _comparison(name: str, seeds: int, steps: int | None) -> dict:
+    """One agent on one data set, the same settings for all of them."""
     data_name, label = name.split(": ")
     data = load_dataset(f"pointmass/{data_name}-v0")
     oracle = Oracle(data.maze)
@@ -82,6 +94,34 @@ def run_part(kind: str, name: str, seeds: int, steps: int | None = None) -> dict
     }
 
 
+def _choosing(name: str, seeds: int, steps: int | None) -> dict:
+    """Candidates trained on four of five episodes, judged by the fifth ones: arrays (candidates, seeds)."""
+    data = load_dataset(f"pointmass/{name.removeprefix('choosing: ')}-v0")
+    oracle = Oracle(data.maze)
+    train, held_out = data.split(every=5)
+    rows = []
+    for label in CANDIDATES:
+        agent, settings = AGENTS[label]
+        agent = agent(seeds=seeds, **settings)
+        for checkpoint in range(1, CHECKPOINTS + 1):
+            updates = (steps or 4000) // CHECKPOINTS
+            train_offline(agent, train, updates=updates, progress=False)
+            policy = agent.policy(oracle.observations).numpy()
+            truth = oracle.evaluate(policy)
+            estimate = fitted_q_evaluation(held_out, agent.policy, updates=min(2000, steps or 2000))
+            rows.append(
+                {
+                    "agent": label,
+                    "updates": checkpoint * updates,
+                    "returns": truth.episode_return.tolist(),
+                    "td_errors": td_error(held_out, agent).tolist(),
+                    "fitted_q": estimate.tolist(),
+                    "true": start_values(policy, truth.q_values, oracle).tolist(),
+                }
+            )
+    return {"optimal_return": oracle.optimal_return, "held_out": len(held_out), "candidates": rows}
+
+
 def run_report(folder: Path, seeds: int = 8, steps: int | None = None, jobs: int | None = None) -> dict[str, dict]:
     """All parts, in processes side by side; each is written at once, and on a second call only missing ones run."""
     results, missing = {}, []
@@ -99,73 +139,96 @@ def run_report(folder: Path, seeds: int = 8, steps: int | None = None, jobs: int
             results[name] = future.result()
             with whole_file(path) as part:
                 part.write_text(json.dumps(results[name], indent=1) + "\n")
-    return {name: results[name] for _, name in parts()}
+    results = {name: results[name] for _, name in parts()}
+    return results | (_beginnings(results[LONG_RUN]) if LONG_RUN in results else {})
+
+
+def _beginnings(run: dict) -> dict[str, dict]:
+    """The explorations that are beginnings of the long one."""
+    found = {}
+    for name in ("pointmass_medium_rnd", *(f"pointmass_medium_rnd_{size}" for size in SIZES[:-1])):
+        points = np.array(run["curve"]["steps"])
+        kept = max(1, np.count_nonzero(points <= EXPERIMENTS[name].steps))
+        curve = {key: values[:kept] for key, values in run["curve"].items()}
+        last = {"coverage": curve["coverage"][-1], "worst": min(curve["coverage"][-1]), "goals": curve["goals"][-1]}
+        share = run["seconds"] * curve["steps"][-1] / run["steps"]
+        facts = {"experiment": name, "dataset": EXPERIMENTS[name].dataset, "steps": curve["steps"][-1]}
+        found[name] = facts | last | {"seconds": share, "curve": curve}
+    return found
 
 
 def markdown(results: dict[str, dict]) -> str:
-    """The README's three tables."""
-    explored = [
-        {
-            "maze": maze,
-            **{
-                label: with_interval(results[f"pointmass_{maze}_{agent}"]["coverage"], 2)
-                for label, agent in (("random", "random"), (f"RND {CONTROL}", "rnd_control"), ("RND", "rnd"))
-            },
-            "RND members that found the goal": f"{np.count_nonzero(goals)} of {len(goals)}",
-        }
-        for maze in MAZES
-        for goals in [results[f"pointmass_{maze}_rnd"]["goals"]]
-    ]
-    compared = []
-    for data in DATA:
-        rows = {label: results[f"{data}: {label}"] for label in AGENTS}
-        facts = rows["DQN"]
-        gap = np.median(np.subtract(facts["believed"], facts["true"]))
-        compared.append(
-            {"data": data, "J*": f"{facts['optimal_return']:.1f}", "behaviour": f"{facts['behaviour_return']:.1f}"}
-            | {label: f"{np.median(row['returns']):.1f} ({min(row['returns']):.1f})" for label, row in rows.items()}
-            | {"DQN believes too much by": f"{gap:+.1f}"}
-        )
-    trained = [row["row"] for row in results.values() if "row" in row]
-    seeds, steps = len(results[f"{DATA[0]}: DQN"]["returns"]), results["pointmass_hard_rnd"]["steps"]
+    """The README's tables."""
+    steps, seeds = results["pointmass_hard_rnd"]["steps"], len(results[f"{DATA[0]}: DQN"]["returns"])
+    found = "RND members that found the goal"
     sections = {
-        f"**Exploration.** Coverage after {steps:,} steps, IQM [95% interval] of {seeds} seeds.": explored,
-        f"**Offline.** Median exact return of {seeds} seeds (worst seed), one setting for all data.": compared,
-        f"**The course's experiments**, {seeds} seeds each, the last agent, not the best.": trained,
+        f"**Exploration.** Coverage after {steps:,} steps, IQM [95% interval] of {seeds} seeds.": [
+            {
+                "maze": maze,
+                **{
+                    label: with_interval(results[f"pointmass_{maze}_{agent}"]["coverage"], 2)
+                    for label, agent in (("random", "random"), (f"RND {CONTROL}", "rnd_control"), ("RND", "rnd"))
+                },
+                found: f"{np.count_nonzero(goals)} of {len(goals)}",
+            }
+            for maze in MAZES
+            for goals in [results[f"pointmass_{maze}_rnd"]["goals"]]
+        ],
+        f"**Offline.** Median exact return of {seeds} seeds (worst seed), one setting for all data.": [
+            _compared(data, results) for data in DATA
+        ],
+        "**Choosing without peeking.** Exact return of what each seed would have picked among "
+        f"{len(CANDIDATES) * CHECKPOINTS} candidates ({', '.join(CANDIDATES)}, half-way and at the end, trained on "
+        "four of five episodes), by what it can know from the fifth; IQM [95% interval], and the most frequent pick.": [
+            _chosen(data, results[f"choosing: {data}"]) for data in DATA
+        ],
+        f"**The course's explorations**, {seeds} seeds each; medium's shorter ones are beginnings of the longest.": [
+            worded(results[name]) for name, row in EXPERIMENTS.items() if row.command == "explore"
+        ],
+        f"**The course's trainings**, {seeds} seeds each, the last agent, not the best.": [
+            worded(results[name]) for name, row in EXPERIMENTS.items() if row.command != "explore"
+        ],
     }
     return "\n\n".join(f"{caption}\n\n{_markdown_table(rows)}" for caption, rows in sections.items())
+
+
+def _compared(data: str, results: dict[str, dict]) -> dict[str, str]:
+    rows = {label: results[f"{data}: {label}"] for label in AGENTS}
+    facts = rows["DQN"]
+    gap = np.median(np.subtract(facts["believed"], facts["true"]))
+    return (
+        {"data": data, "J*": f"{facts['optimal_return']:.1f}", "behaviour": f"{facts['behaviour_return']:.1f}"}
+        | {label: f"{np.median(row['returns']):.1f} ({min(row['returns']):.1f})" for label, row in rows.items()}
+        | {"DQN believes too much by": f"{gap:+.1f}"}
+    )
+
+
+def picks(result: dict) -> dict[str, np.ndarray]:
+    """Which candidate each seed would take, (seeds,), by each way of choosing; the last one peeks at the truth."""
+    td_errors, fitted_q, returns = (
+        np.array([candidate[key] for candidate in result["candidates"]]) for key in ("td_errors", "fitted_q", "returns")
+    )
+    return {
+        "least TD error": td_errors.argmin(axis=0),
+        "highest fitted Q": fitted_q.argmax(axis=0),
+        "best in truth": returns.argmax(axis=0),
+    }
+
+
+def _chosen(data: str, result: dict) -> dict[str, str]:
+    candidates = result["candidates"]
+    returns = np.array([candidate["returns"] for candidate in candidates])
+    row = {
+        "data": data,
+        "J*": f"{result['optimal_return']:.1f}",
+        "any last agent": with_interval(returns[CHECKPOINTS - 1 :: CHECKPOINTS].mean(axis=0)),
+    }
+    for way, chosen in picks(result).items():
+        ((label, times),) = Counter(candidates[pick]["agent"] for pick in chosen).most_common(1)
+        row[way] = f"{with_interval(returns[chosen, np.arange(len(chosen))])}: {label} ({times} of {len(chosen)})"
+    return row
 
 
 def _markdown_table(rows: list[dict[str, str]]) -> str:
     lines = ["| " + " | ".join(rows[0]) + " |", "|" + " --- |" * len(rows[0])]
     return "\n".join(lines + ["| " + " | ".join(row.values()) + " |" for row in rows])
-
-
-def draw_coverage(results: dict[str, dict]):
-    """Coverage against steps in the four mazes: random, RND, and RND without its bonus."""
-    figure, axes = new_figure(2, 2, width=10, height=6.5)
-    control = {"color": INK, "linestyle": "--", "marker": "."}
-    for ax, maze in zip(axes.ravel(), MAZES, strict=True):
-        for label, agent, style in (("random", "random", {}), (CONTROL, "rnd_control", control), ("RND", "rnd", {})):
-            result = results[f"pointmass_{maze}_{agent}"]
-            draw_curve(ax, result["points"], np.array(result["coverages"]), label, **style)
-        ax.set_ylim(0, 1)
-        describe(ax, maze, "steps", "coverage (share of half-cells)", "lower right" if maze == "easy" else "")
-    return figure
-
-
-def draw_comparison(results: dict[str, dict]):
-    """Exact returns of every agent's seeds on four data sets."""
-    figure, axes = new_figure(2, 2, width=11, height=7)
-    titles = ("Narrow and good: medium near-expert", "Narrow, noisier: hard near-expert", "Lazy", "Broad: medium RND")
-    for ax, data, title in zip(axes.ravel(), DATA, titles, strict=True):
-        for place, label in enumerate(AGENTS):
-            returns = np.sort(results[f"{data}: {label}"]["returns"])
-            style = look(label) | {"linestyle": ""}
-            ax.plot(place + np.linspace(-0.25, 0.25, len(returns)), returns, markersize=5, alpha=0.8, **style)
-        ax.set_xticks(range(len(AGENTS)), [label.replace(", ", "\n") for label in AGENTS])
-        ax.grid(axis="y", color="#e8e8e8")
-        describe(ax, title, y=RETURN)
-        facts = results[f"{data}: DQN"]
-        draw_references(ax, {"J*": facts["optimal_return"], "behaviour": facts["behaviour_return"]})
-    return figure
