@@ -6,6 +6,7 @@ import dataclasses
 import json
 import multiprocessing
 import os
+import re
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -21,6 +22,7 @@ from rlkit_mini.experiments import EXPERIMENTS, run_exploration, run_fine_tuning
 from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import Oracle
+from rlkit_mini.snippets import DIFFERENCES, gap, run_difference
 from rlkit_mini.tables import start_values, with_interval
 from rlkit_mini.training import train_offline
 
@@ -51,6 +53,7 @@ def parts() -> list[tuple[str, str]]:
         "explore": explorations,
         "train": [name for name, row in EXPERIMENTS.items() if row.command == "train"],
         "compare": [f"{data}: {label}" for data in DATA for label in AGENTS],
+        "snippet": list(DIFFERENCES),
     }
     return [(kind, name) for kind, names in kinds.items() for name in names]
 
@@ -67,7 +70,7 @@ def run_part(kind: str, name: str, seeds: int, steps: int | None = None) -> dict
         return run_training(EXPERIMENTS[name], seeds, steps, progress=False).summary
     if kind == "finetune":
         return run_fine_tuning(EXPERIMENTS[name], seeds, steps, steps, progress=False).summary
-    return (_choosing if kind == "choose" else _comparison)(name, seeds, steps)
+    return {"choose": _choosing, "compare": _comparison, "snippet": run_difference}[kind](name, seeds, steps)
 
 
 def _comparison(name: str, seeds: int, steps: int | None) -> dict:
@@ -126,7 +129,8 @@ def run_report(folder: Path, seeds: int = 8, steps: int | None = None, jobs: int
     """All parts, in processes side by side; each is written at once, and on a second call only missing ones run."""
     results, missing = {}, []
     for kind, name in parts():
-        path = folder / "parts" / f"{kind} {name.replace(': ', ' - ')}, {seeds} seeds, {steps or 'all'} steps.json"
+        file = re.sub("[^a-z0-9.]+", "-", f"{kind} {name}, {seeds} seeds, {steps or 'all'} steps".lower())
+        path = folder / "parts" / f"{file}.json"
         if path.is_file():
             results[name] = json.loads(path.read_text())
         else:
@@ -182,6 +186,9 @@ def markdown(results: dict[str, dict]) -> str:
         "four of five episodes), by what it can know from the fifth; IQM [95% interval], and the most frequent pick.": [
             _chosen(data, results[f"choosing: {data}"]) for data in DATA
         ],
+        "**From the blog: what its code does differently**, beside a control, the same agent without it. Exact return "
+        "(of explorers: coverage), IQM [95% interval], worst seed; then by how much the value at the start is "
+        "overestimated (of explorers: how many found the goal).": [_altered(results[name]) for name in DIFFERENCES],
         f"**The course's explorations**, {seeds} seeds each; medium's shorter ones are beginnings of the longest.": [
             worded(results[name]) for name, row in EXPERIMENTS.items() if row.command == "explore"
         ],
@@ -226,6 +233,18 @@ def _chosen(data: str, result: dict) -> dict[str, str]:
     for way, chosen in picks(result).items():
         ((label, times),) = Counter(candidates[pick]["agent"] for pick in chosen).most_common(1)
         row[way] = f"{with_interval(returns[chosen, np.arange(len(chosen))])}: {label} ({times} of {len(chosen)})"
+    return row
+
+
+def _altered(result: dict) -> dict[str, str]:
+    row = {"difference": result["difference"], "its code": result["says"], "data": result["data"]}
+    for label in ("altered", "control"):
+        numbers = result[label]
+        if "coverage" in numbers:
+            found = f"{np.count_nonzero(numbers['goals'])} of {len(numbers['goals'])}"
+            row[label] = f"{with_interval(numbers['coverage'], 2)}, {min(numbers['coverage']):.2f}; {found}"
+        else:
+            row[label] = f"{with_interval(numbers['returns'])}, {min(numbers['returns']):.1f}; {gap(numbers):+.1f}"
     return row
 
 

@@ -366,3 +366,23 @@ def test_a_renamed_folder_is_read_under_its_new_name(data, root):
     save(data[:120])
     shutil.move(root / ID, root / "pointmass" / "other-v0")
     assert len(load_dataset("pointmass/other-v0")) == 120
+
+
+# Held-out episodes --------------------------------------------------------------------------------------------------
+
+
+def test_every_fifth_episode_is_held_out_and_nothing_is_lost():
+    data = load_dataset("pointmass/medium-near-expert-v0")
+    train, held_out = data.split(every=5)
+    assert len(train) + len(held_out) == len(data)
+    lengths = [len(episode) for episode in data.episodes]
+    assert [len(episode) for episode in held_out.episodes] == lengths[4::5]
+    assert torch.equal(held_out.episodes[1].observations, data.episodes[9].observations)
+    assert torch.equal(train.episodes[4].actions, data.episodes[5].actions)
+    assert train.maze is held_out.maze is data.maze
+
+
+@pytest.mark.parametrize("every", [1, 0, 10_000])
+def test_a_split_needs_two_parts(every):
+    with pytest.raises(ValueError, match=f"every is {every}; expected 2 to"):
+        load_dataset("pointmass/medium-near-expert-v0").split(every=every)

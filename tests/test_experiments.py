@@ -1,14 +1,16 @@
 """The experiments run by name, from the command line as a user would."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import minari
 import numpy as np
 import pytest
 
-from rlkit_mini.experiments import EXPERIMENTS, run_exploration, run_training
+from rlkit_mini.experiments import EXPERIMENTS, run_exploration, run_fine_tuning, run_training
 from rlkit_mini.mazes import UnknownNameError
 
 SEED_DOCUMENT = (
@@ -17,6 +19,7 @@ SEED_DOCUMENT = (
     *(f"pointmass_{maze}_{agent}" for maze in ("easy", "medium", "hard") for agent in ("dqn", "cql", "awac", "iql")),
     *(f"pointmass_medium_cql_alpha{alpha}" for alpha in (0, 1, 10)),
     *(f"pointmass_medium_cql_rnd{size}" for size in (1000, 5000, 10000, 20000)),
+    "pointmass_hard_cql_finetune",
 )
 
 
@@ -29,22 +32,28 @@ def command(*arguments, cwd):
 @pytest.mark.parametrize("name", SEED_DOCUMENT)
 def test_every_name_runs(name):
     row = EXPERIMENTS[name]
-    if row.explores:
+    if row.command == "explore":
         summary = run_exploration(row, seeds=2, steps=80).summary
         assert summary["steps"] == 80
         assert all(0 < share < 1 for share in summary["coverage"])
-    else:
-        summary = run_training(row, seeds=2, steps=3).summary
-        assert summary["updates"] == 3
-        assert len(summary["returns"]) == 2
-        assert summary["worst"] <= summary["interquartile_mean"] <= summary["optimal_return"] + 1e-9
+        return
+    if row.command == "finetune":
+        result = run_fine_tuning(row, seeds=2, steps=3, online_steps=2, log_interval=1)
+        assert result.history.updates.tolist() == result.control.updates.tolist() == [1, 2, 3, 4, 5]
+        assert result.history.returns[:3].tolist() == result.control.returns[:3].tolist()
+        assert (result.summary["online_from"], len(result.history.collected[1])) == (3, 2)
+    summary = result.summary if row.command == "finetune" else run_training(row, seeds=2, steps=3).summary
+    assert summary["updates"] == 3 + 2 * (row.command == "finetune")
+    assert len(summary["returns"]) == 2
+    assert summary["worst"] <= summary["interquartile_mean"] <= summary["optimal_return"] + 1e-9
 
 
 @pytest.mark.parametrize("name", ["pointmass_hard_rnd", "pointmass_medium_cql"])
 def test_the_courses_own_settings_run(name):
     row = EXPERIMENTS[name]
-    run = run_exploration if row.explores else run_training
-    assert run(row, seeds=1, steps=130 if row.explores else 2, course=True).summary
+    explores = row.command == "explore"
+    run = run_exploration if explores else run_training
+    assert run(row, seeds=1, steps=130 if explores else 2, course=True).summary
     agent = row.make_agent(1, course=True)
     assert (agent.features, agent.target_period, agent.batch_size) == ("position", 300, 128)
 
@@ -86,6 +95,17 @@ def test_explored_data_can_be_trained_on_and_nothing_is_overwritten(tmp_path, mo
     assert trained.returncode == 0, trained.stderr
 
 
+def test_fine_tuning_writes_table_figure_and_agent(tmp_path):
+    tuned = command(
+        "finetune", "pointmass_hard_cql_finetune", "--seeds", 2, "--steps", 20, "--online-steps", 10, cwd=tmp_path
+    )
+    assert tuned.returncode == 0, tuned.stderr
+    folder = tmp_path / "results/pointmass_hard_cql_finetune"
+    assert sorted(path.name for path in folder.iterdir()) == ["agent.safetensors", "figure.png", "result.json"]
+    result = json.loads((folder / "result.json").read_text())
+    assert (result["online_from"], result["updates"]) == (20, 30)
+
+
 def test_training_writes_table_figure_and_agent(tmp_path):
     trained = command("train", "pointmass_medium_cql", "--seeds", 2, "--steps", 20, "--out", "here", cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
@@ -102,6 +122,9 @@ def test_training_writes_table_figure_and_agent(tmp_path):
         (["train", "pointmass_medum_cql"], "pointmass_medium_cql"),
         (["train", "pointmass_easy_rnd"], "explore pointmass_easy_rnd"),
         (["explore", "pointmass_easy_dqn"], "train pointmass_easy_dqn"),
+        (["train", "pointmass_hard_cql_finetune"], "finetune pointmass_hard_cql_finetune"),
+        (["finetune", "pointmass_hard_cql"], "train pointmass_hard_cql"),
+        (["finetune", "pointmass_hard_cql_finetune", "--online-steps", "0"], "steps is 0"),
         (["train", "pointmass_easy_dqn", "--steps", "0"], "at least 1"),
         (["train", "pointmass_easy_dqn", "--seeds", "0"], "seeds"),
         (["explore", "pointmass_easy_rnd", "--steps", "-5"], "at least 1"),
@@ -116,3 +139,18 @@ def test_a_mistake_gives_exit_code_two_and_writes_nothing(arguments, expected, t
     assert expected in outcome.stderr + outcome.stdout
     assert "Traceback" not in outcome.stderr
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def test_the_readme_maps_every_command_of_the_seed_document():
+    """Each of its 30-odd configuration files to the command that runs it here."""
+    rows = [line.split("|")[1:3] for line in README.splitlines() if ".yaml`" in line]
+    ours = {}
+    for theirs, here in rows:
+        for configuration in re.findall(r"`(?:\w+/)*(\w+)\.yaml`", theirs):
+            ours[configuration] = re.findall(r"`(\w+) (\w+)`", here)
+    assert ours.keys() == set(SEED_DOCUMENT)
+    for configuration, found in ours.items():
+        assert found == [(EXPERIMENTS[configuration].command, configuration)]

@@ -87,11 +87,16 @@ class RND(DQN):
             observations = self.as_inputs(observations)
             return self.bonus(self.predictor(observations), self.random_network(observations))
 
+    def rewarded_places(self, batch) -> Tensor:
+        """The places (members, batch, 2) that the bonus pays for: where each step led."""
+        return batch.next_observations
+
     def update(self, batch) -> Tensor:
         """One step of predictor and critic on a minibatch; the critic's loss of each member (members,)."""
         if self.start_observation is None:
             raise RuntimeError("RND does not know where episodes start; it learns in explore(agent, maze)")
-        bonus = self.bonus(self.predictor(batch.next_observations), self.random_network(batch.next_observations))
+        places = self.rewarded_places(batch)
+        bonus = self.bonus(self.predictor(places), self.random_network(places))
         self.predictor_optimizer.zero_grad()
         bonus.mean(dim=-1).sum().backward()
         self.predictor_optimizer.step()
