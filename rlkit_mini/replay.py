@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -13,25 +13,58 @@ from rlkit_mini.data import Batch, Transitions
 from rlkit_mini.mazes import Maze
 
 
+def uniform_picks(uniforms: np.ndarray, given: int, collected: int) -> np.ndarray:
+    """Which transitions a minibatch takes: each is as likely, with replacement.
+
+    Args:
+        uniforms: (members, batch) in [0, 1), one a pick.
+        given, collected: how many transitions there are of either kind; the collected ones come after the given.
+
+    Returns:
+        (members, batch) integers from 0 to given + collected - 1.
+    """
+    return (uniforms * (given + collected)).astype(np.int64)
+
+
+def symmetric_picks(uniforms: np.ndarray, given: int, collected: int) -> np.ndarray:
+    """As `uniform_picks`, but half of a minibatch is collected (Ball et al. 2023, arXiv 2302.02948, section 4.1).
+
+    The first half (of an odd number the smaller one) is from the given transitions, the rest from the collected ones;
+    while there is only one kind, all are from that.
+    """
+    if not (given and collected):
+        return uniform_picks(uniforms, given, collected)
+    from_given = np.arange(uniforms.shape[-1]) < uniforms.shape[-1] // 2
+    return np.where(from_given, uniforms * given, given + uniforms * collected).astype(np.int64)
+
+
 class Replay:
     """Transitions (members, capacity, ...), of which the first `size` are there.
 
     Args:
         data: to begin with: one `Transitions` for all members, or one of equal length for each, or None.
         room: how many transitions can be added to each member's.
+        picks: `uniform_picks`, or another function like it.
 
     Raises:
         ValueError: data sets of unequal length, without transitions, or as many as fit no population.
     """
 
-    def __init__(self, agent: Agent, data: Transitions | Sequence[Transitions] | None, room: int = 0) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        data: Transitions | Sequence[Transitions] | None,
+        room: int = 0,
+        picks: Callable = uniform_picks,
+    ) -> None:
         each = [] if data is None else [data] if isinstance(data, Transitions) else list(data)
         if data is not None and len(each) not in (1, agent.members):
             raise ValueError(f"{len(each)} data sets for {agent.members} members; expected one, or one a member")
         lengths = {len(transitions) for transitions in each}
         if len(lengths) > 1 or 0 in lengths:
             raise ValueError(f"data sets of {sorted(lengths)} transitions; expected equal lengths of at least 1")
-        self.agent, self.size = agent, max(lengths, default=0)
+        self.agent, self.picks = agent, picks
+        self.given = self.size = max(lengths, default=0)
         rows = agent.members if room else 1 if len(each) == 1 else agent.members  # shared data is stored once
         shape = (rows, self.size + room)
         self.stored = Batch(
@@ -60,7 +93,7 @@ class Replay:
     def sample(self) -> Batch:
         """A minibatch a member (members, batch, ...), drawn with replacement from the stream of its seed."""
         uniforms = self.agent.minibatches.draw(self.agent.batch_size)
-        picks = torch.from_numpy((uniforms * self.size).astype(np.int64)).to(self.agent.device)
+        picks = torch.from_numpy(self.picks(uniforms, self.given, self.size - self.given)).to(self.agent.device)
         return Batch(*(column[self._rows, picks] for column in self.stored))
 
     def transitions(self, maze: Maze, since: int = 0) -> list[Transitions]:

@@ -14,7 +14,7 @@ from rlkit_mini.data import Transitions
 from rlkit_mini.exploration import interact
 from rlkit_mini.mazes import Maze
 from rlkit_mini.oracle import Oracle
-from rlkit_mini.replay import Replay
+from rlkit_mini.replay import Replay, uniform_picks
 
 
 @dataclasses.dataclass
@@ -73,11 +73,12 @@ def train_offline(
 
 def fine_tune(
     agent: Agent,
-    data: Transitions | Sequence[Transitions],
+    data: Transitions | Sequence[Transitions] | None,
     maze: Maze,
     updates: int = 4000,
     steps: int = 4000,
     epsilon: float = 0.1,
+    picks: Callable = uniform_picks,
     oracle: Oracle | None = None,
     evaluations: int = 20,
     on_evaluation: Callable[[History], None] | None = None,
@@ -85,14 +86,15 @@ def fine_tune(
 ) -> History:
     """Train offline, then go on online: each member steps in its own copy of the maze, one update a step.
 
-    The data is kept: minibatches are drawn from it and from what was collected, every transition alike. Up to the last
-    offline update everything is as in `train_offline`, to the bit.
+    The data is kept: minibatches are drawn from it and from what was collected. Up to the last offline update
+    everything is as in `train_offline`, to the bit.
 
     Args:
-        data: as in `train_offline`; from `maze`.
+        data: as in `train_offline`; from `maze`. None, with `updates=0`, learns online from nothing.
         updates: offline, minibatches a member; 0 for an agent that is trained already.
         steps: online, environment steps a member.
         epsilon: share of uniformly random actions online, beside what the agent's own distribution draws.
+        picks: `uniform_picks` (every transition alike), `symmetric_picks`, or yours; see `replay.py`.
         oracle, evaluations, on_evaluation: as in `train_offline`, over updates and steps together.
 
     Raises:
@@ -101,15 +103,16 @@ def fine_tune(
     _check_request(agent, data, oracle, steps=steps, evaluations=evaluations)
     if updates < 0 or not 0 <= epsilon <= 1:
         raise ValueError(f"updates is {updates} and epsilon {epsilon}; expected updates >= 0 and epsilon in [0, 1]")
+    if data is None and updates:
+        raise ValueError(f"updates is {updates}, and data None; expected data, or updates=0")
     others = _mazes(data) - {maze}
     if others:
         raise ValueError(f"the data is from {_named(others)}, the maze to go on in is {maze}; expected the same")
-    replay = Replay(agent, data, room=steps)
-    given, total = replay.size, updates + steps
+    replay, total = Replay(agent, data, steps, picks), updates + steps
     marks = _evenly(total, evaluations) | ({updates} - {0})
     interaction = interact(agent, maze, replay, epsilon)
     history = _train(agent, replay, total, marks, oracle, on_evaluation, progress, interaction, updates)
-    return dataclasses.replace(history, collected=replay.transitions(maze, since=given))
+    return dataclasses.replace(history, collected=replay.transitions(maze, since=replay.given))
 
 
 def _train(
@@ -152,8 +155,8 @@ def _evenly(updates: int, evaluations: int) -> set[int]:
     return set(np.linspace(0, updates, min(evaluations, updates) + 1)[1:].round().astype(int).tolist())
 
 
-def _mazes(data: Transitions | Sequence[Transitions]) -> set[Maze]:
-    return {transitions.maze for transitions in ([data] if isinstance(data, Transitions) else data)}
+def _mazes(data: Transitions | Sequence[Transitions] | None) -> set[Maze]:
+    return {transitions.maze for transitions in ([data] if isinstance(data, Transitions) else data or [])}
 
 
 def _named(mazes: set[Maze]) -> str:

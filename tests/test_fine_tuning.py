@@ -10,7 +10,7 @@ import torch
 from rlkit_mini import MAZES, Oracle, explore, fine_tune, load_dataset, train_offline
 from rlkit_mini.agents import AWAC, BC, CQL, DQN, RandomAgent
 from rlkit_mini.exploration import interact
-from rlkit_mini.replay import Replay
+from rlkit_mini.replay import Replay, symmetric_picks, uniform_picks
 from rlkit_mini.training import TrainingDivergedError
 
 EASY = MAZES["easy"]
@@ -168,6 +168,7 @@ def test_divergence_online_keeps_the_history(data):
         ({"maze": MAZES["hard"]}, r"the data is from Maze\('easy'.*, the maze to go on in is Maze\('hard'"),
         ({"oracle": "hard"}, r"the oracle is of Maze\('hard'"),
         ({"data": []}, "0 data sets for 1 members"),
+        ({"data": None}, "updates is 4000, and data None; expected data, or updates=0"),
     ],
 )
 def test_bad_requests_are_refused(settings, message, data):
@@ -214,3 +215,39 @@ def test_what_explore_collects_is_what_the_environment_did():
         assert bool(run.truncations[step]) == (length == EASY.horizon and not there[step])
         if there[step] or length == EASY.horizon:
             length = 0
+
+
+@pytest.mark.parametrize(("picks", "share"), [(uniform_picks, 0.25), (symmetric_picks, 0.5)])
+def test_picks_have_the_share_of_collected_transitions_that_they_promise(picks, share):
+    uniforms = np.random.default_rng(0).random((3, 4000))
+    chosen = picks(uniforms, 300, 100)
+    assert (chosen.min(), chosen.max()) == (0, 399)
+    np.testing.assert_allclose((chosen >= 300).mean(axis=1), share, atol=0.03)
+    counts = np.bincount(chosen.ravel(), minlength=400)
+    for kind in (counts[:300], counts[300:]):  # within a kind all are alike
+        assert abs(kind - kind.mean()).max() < 6 * np.sqrt(kind.mean())
+
+
+def test_symmetric_picks_take_what_there_is():
+    uniforms = np.array([[0.0, 0.5, 0.99]])
+    assert symmetric_picks(uniforms, 10, 0).tolist() == [[0, 5, 9]]
+    assert symmetric_picks(uniforms, 0, 10).tolist() == [[0, 5, 9]]
+    assert symmetric_picks(uniforms, 10, 2).tolist() == [[0, 11, 11]]
+
+
+def test_the_picks_decide_what_is_learnt_from(data):
+    agent, batches = recorded(BC())
+
+    def only_new(uniforms, given, collected):
+        return uniform_picks(uniforms, 0, collected) + given if collected else uniform_picks(uniforms, given, 0)
+
+    history = fine_tune(agent, data, EASY, updates=1, steps=5, picks=only_new, progress=False)
+    new = {tuple(place) for place in history.collected[0].observations.tolist()}
+    assert not {tuple(place) for place in batches[0].observations[0].tolist()} <= new
+    assert all({tuple(place) for place in batch.observations[0].tolist()} <= new for batch in batches[1:])
+
+
+def test_without_data_it_learns_online_from_nothing():
+    history = fine_tune(DQN(seeds=2), None, EASY, updates=0, steps=30, evaluations=2, progress=False)
+    assert history.updates.tolist() == [15, 30]
+    assert [len(run) for run in history.collected] == [30, 30]
