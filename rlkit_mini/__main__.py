@@ -1,4 +1,4 @@
-"""The command line: python -m rlkit_mini list | explore NAME | train NAME | finetune NAME | report."""
+"""The command line: python -m rlkit_mini list | explore NAME | train NAME | finetune NAME | report | bench."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tyro
 
+from rlkit_mini.bench import run_benchmark
 from rlkit_mini.data import save_dataset
 from rlkit_mini.experiments import EXPERIMENTS, Experiment, run_exploration, run_fine_tuning, run_training, worded
 from rlkit_mini.files import whole_file
@@ -173,6 +174,25 @@ def report(
         with whole_file(ROOT / "README.md") as part:
             part.write_text(f"{before}{BEGIN}\n{tables}\n{END}{rest.partition(END)[2]}")
     print(tables)
+    print(f"written to {out}")
+
+
+@app.command
+def bench(seconds: float = 1.0, out: Path = Path("results/bench")) -> None:
+    """Measure how fast everything is on this machine, and what a plain training loop does in the same run.
+
+    Args:
+        seconds: to measure each rate.
+        out: where the tables go, as JSON.
+    """
+    tables = run_benchmark(seconds)
+    with whole_file(out / "bench.json") as part:
+        part.write_text(json.dumps(tables, indent=1) + "\n")
+    for caption, rows in tables.items():
+        words = [
+            {name: f"{cell:,.3g}" if isinstance(cell, float) else cell for name, cell in row.items()} for row in rows
+        ]
+        print(Table(words, caption=caption), end="\n\n")
     print(f"written to {out}")
 
 
