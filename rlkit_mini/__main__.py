@@ -11,7 +11,7 @@ import tyro
 
 from rlkit_mini.bench import run_benchmark
 from rlkit_mini.data import save_dataset
-from rlkit_mini.experiments import EXPERIMENTS, Experiment, run_exploration, run_fine_tuning, run_training, worded
+from rlkit_mini.experiments import EXPERIMENTS, Experiment, as_row, run_exploration, run_fine_tuning, run_training
 from rlkit_mini.files import whole_file
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots import save_figure
@@ -78,7 +78,7 @@ def explore(
             reference_returns=(oracle.random_return, oracle.optimal_return),
             overwrite=overwrite,
         )
-    print(Table([worded(result.summary)]))
+    print(Table([as_row(result.summary)]))
     _write(out / name, result.summary, draw_exploration({experiment.agent.__name__.removesuffix("Agent"): result}))
 
 
@@ -106,7 +106,7 @@ def train(
     experiment = _named(name, "train")
     _use_datasets_in(dataset_dir)
     result = run_training(experiment, seeds, steps, log_interval, course)
-    print(Table([worded(result.summary)]))
+    print(Table([as_row(result.summary)]))
     _write(out / name, result.summary, draw_training({experiment.agent.__name__: result}))
     result.agent.save(out / name / "agent.safetensors")
 
@@ -137,7 +137,7 @@ def finetune(
     experiment = _named(name, "finetune")
     _use_datasets_in(dataset_dir)
     result = run_fine_tuning(experiment, seeds, steps, online_steps, log_interval, course)
-    print(Table([worded(result.summary)]))
+    print(Table([as_row(result.summary)]))
     _write(out / name, result.summary, draw_fine_tuning({experiment.agent.__name__: result.summary}))
     result.agent.save(out / name / "agent.safetensors")
 

@@ -152,7 +152,7 @@ class ExplorationResult:
     summary: dict
 
 
-def worded(summary: dict) -> dict[str, str]:
+def as_row(summary: dict) -> dict[str, str]:
     """A summary as a table's row."""
     if "coverage" in summary:
         return {

@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL
 from rlkit_mini.data import load_dataset
 from rlkit_mini.evaluation import fitted_q_evaluation, td_error
-from rlkit_mini.experiments import EXPERIMENTS, run_exploration, run_fine_tuning, run_training, worded
+from rlkit_mini.experiments import EXPERIMENTS, as_row, run_exploration, run_fine_tuning, run_training
 from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import Oracle
@@ -190,10 +190,10 @@ def markdown(results: dict[str, dict]) -> str:
         "(of explorers: coverage), IQM [95% interval], worst seed; then by how much the value at the start is "
         "overestimated (of explorers: how many found the goal).": [_altered(results[name]) for name in DIFFERENCES],
         f"**The course's explorations**, {seeds} seeds each; medium's shorter ones are beginnings of the longest.": [
-            worded(results[name]) for name, row in EXPERIMENTS.items() if row.command == "explore"
+            as_row(results[name]) for name, row in EXPERIMENTS.items() if row.command == "explore"
         ],
         f"**The course's trainings**, {seeds} seeds each, the last agent, not the best.": [
-            worded(results[name]) for name, row in EXPERIMENTS.items() if row.command != "explore"
+            as_row(results[name]) for name, row in EXPERIMENTS.items() if row.command != "explore"
         ],
     }
     return "\n\n".join(f"{caption}\n\n{_markdown_table(rows)}" for caption, rows in sections.items())
