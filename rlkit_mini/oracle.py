@@ -7,6 +7,7 @@ sparse transition matrix an action. Sub-cells never straddle a wall, and nothing
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -102,6 +103,20 @@ class Oracle:
         seen[half_cells[:, 0], half_cells[:, 1], actions.astype(int)] = True
         here = np.floor(2 * (self.cells + 0.5) / self.resolution).astype(int)
         return self._best_return(seen[here[:, 0], here[:, 1]])
+
+    def policy_towards(self, places: np.ndarray) -> np.ndarray:
+        """Probabilities (sub-cells, 5) of the policy that gets to some of the sub-cells soonest, past the goal.
+
+        Args:
+            places: (sub-cells,) bool.
+        """
+        values, never = np.zeros(len(self.cells)), -1 / (1 - self.discount)  # what ends in the goal does not arrive
+        for _ in range(self._sweeps):
+            q_values = self._backup(values, self.discount).T + never * (1 - self._survival.reshape(-1, len(ACTIONS)).T)
+            before, values = values, np.where(places, 0.0, q_values.max(axis=0))
+            if np.abs(values - before).max() < 1e-6:
+                break
+        return np.eye(len(ACTIONS))[q_values.argmax(axis=0)]
 
     # What is true of a policy
 
@@ -202,6 +217,9 @@ class Oracle:
         facts = (FORMAT, QUADRATURE_NODES, maze.shape, maze.goal, maze.goal_radius, self.resolution)
         dynamics = (ACTIONS.tolist(), NOISE_SCALE, SUBSTEPS)
         return hashlib.sha256(repr((facts, dynamics)).encode() + maze.walls.tobytes()).hexdigest()[:16]
+
+
+solved = functools.cache(Oracle)  # one oracle a maze for all panels of a kernel
 
 
 @dataclass

@@ -273,15 +273,45 @@ def draw_settings(ax, values, returns, label: str, current=None, shift: float = 
     dots = ax.plot((places[:, None] + spread).ravel(), returns.ravel(), ".", color=style["color"], alpha=0.55)[0]
     bars = ax.vlines(places, *bootstrap_interval(returns), color=style["color"], linewidth=3, alpha=0.45)
     (means,) = ax.plot(places, interquartile_mean(returns), label=label, **style)
-    ax.set_xticks(range(len(values)), [f"{v:g}" if isinstance(v, (int, float, np.number)) else str(v) for v in values])
+    ax.set_xticks(range(len(values)), list(map(worded, values)))
     ax.set_xlim(-0.5, len(values) - 0.5)
     ax.grid(axis="y", color=GRID)
     return dots, bars, means
 
 
+def worded(value) -> str:
+    """A setting as figures and sliders show it: 0.1 is "0.1", 1.0 is "1", and a name stays as it is."""
+    return f"{value:g}" if isinstance(value, (int, float, np.number)) else str(value)
+
+
 def highlight(ax, place: float) -> Rectangle:
     style = {"color": "#ffc935", "alpha": 0.4, "linewidth": 0, "zorder": 0.5}
     return ax.add_patch(Rectangle((place - 0.42, 0), 0.84, 1, transform=ax.get_xaxis_transform(), **style))
+
+
+def draw_phases(ax, returns, rows, columns, limits: tuple[float, float], bar: bool = True):
+    """A table of returns (rows, columns, seeds) as a phase diagram: in each cell the median and, small, the worst seed.
+
+    Args:
+        rows, columns: their names.
+        limits: (low, high) of the colours, the same for diagrams that are compared.
+    """
+    returns = np.asarray(returns, dtype=np.float64)
+    middle, worst = np.median(returns, axis=-1), returns.min(axis=-1)
+    image = ax.imshow(middle, VALUES, vmin=limits[0], vmax=limits[1], aspect="auto")
+    for (row, column), value in np.ndenumerate(middle):
+        dark = image.norm(value) < 0.5
+        for shift, size, number in ((-0.12, 10.5, value), (0.24, 8, worst[row, column])):
+            text = f"{number:.1f}".replace("-", "−")
+            style = {"ha": "center", "va": "center", "color": "white" if dark else INK, "fontsize": size}
+            ax.text(column, row + shift, text if size > 9 else f"worst {text}", **style)
+    ax.set_xticks(range(len(columns)), map(worded, columns))
+    ax.set_yticks(range(len(rows)), map(worded, rows))
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    if bar:
+        _draw_bar(ax, image, RETURN, extend="neither")
+    return image
 
 
 def draw_references(ax, references: dict[str, float]) -> None:

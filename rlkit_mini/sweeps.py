@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ class Sweep:
     The maps are those of each setting's seed with the median final return (the lower one of an even number).
 
     Attributes:
-        grid: name -> values of the swept hyperparameters, in order.
+        grid: name -> values of the swept hyperparameters, in order; or names, where sweeps were joined.
         returns: (evaluations, *settings, seeds) exact returns, after `updates` (evaluations,).
         values: (*settings, sub-cells) what the agent believes a place is worth, sum_a pi(a | s) Q_hat(s, a).
         overestimation: (*settings, sub-cells) that minus the exact V^pi.
@@ -35,7 +36,7 @@ class Sweep:
 
     algorithm: str
     oracle: Oracle
-    grid: dict[str, list[float]]
+    grid: dict[str, list[float] | list[str]]
     seeds: np.ndarray
     updates: np.ndarray
     returns: np.ndarray
@@ -79,13 +80,44 @@ class Sweep:
             true_start=(true_values @ oracle.start_weights).reshape(shape),
         )
 
-    def index(self, setting: dict[str, float]) -> tuple[int, ...]:
+    @classmethod
+    def join(cls, sweeps: Mapping[str, Sweep], name: str) -> Sweep:
+        """Sweeps that differ in something without a number, such as their data: {"random": sweep, ...}, name="data".
+
+        What they differ in becomes the first axis of settings, with the keys as its values.
+
+        Raises:
+            ValueError: no sweep, or not all with the same `shared_facts`.
+        """
+        if not sweeps:
+            raise ValueError("there is no sweep to join; expected {name: sweep, ...}")
+        first = next(iter(sweeps.values()))
+        if name in first.grid:
+            raise ValueError(f"{name} was swept already; expected another name")
+        for key, sweep in sweeps.items():
+            for fact, value in sweep.shared_facts.items():
+                if value != first.shared_facts[fact]:
+                    raise ValueError(f"sweep {key!r} has {fact} {value}; expected {first.shared_facts[fact]} in all")
+        maps = ("values", "overestimation", "policy", "believed_start", "true_start")
+        stacked = {field: np.stack([getattr(sweep, field) for sweep in sweeps.values()]) for field in maps}
+        stacked["returns"] = np.stack([sweep.returns for sweep in sweeps.values()], axis=1)
+        return dataclasses.replace(first, grid={name: list(sweeps)} | first.grid, **stacked)
+
+    @property
+    def shared_facts(self) -> dict:
+        """What sweeps must have in common to be joined."""
+        oracle = self.oracle
+        facts = {"algorithm": self.algorithm, "maze": oracle.maze.name, "discount": oracle.discount}
+        facts |= {"resolution": oracle.resolution, "grid": self.grid}
+        return facts | {"seeds": self.seeds.tolist(), "updates": self.updates.tolist()}
+
+    def index(self, setting: dict) -> tuple[int, ...]:
         """Where a setting stands in the arrays' settings axes; `setting` names every swept hyperparameter."""
         if setting.keys() != self.grid.keys():
             raise ValueError(f"setting names {sorted(setting)}; expected {sorted(self.grid)}")
         for name, value in setting.items():
             if value not in self.grid[name]:
-                raise ValueError(f"{name} {value:g} was not trained; expected one of {self.grid[name]}")
+                raise ValueError(f"{name} {value!r} was not trained; expected one of {self.grid[name]}")
         return tuple(values.index(setting[name]) for name, values in self.grid.items())
 
     def save(self, path: str | os.PathLike) -> None:

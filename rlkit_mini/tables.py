@@ -82,7 +82,7 @@ def overestimation_table(sweep: Sweep, data: Transitions, caption: str) -> Table
     at_data = sweep.overestimation[:, sweep.oracle.sub_cells(data.observations)]  # (settings, transitions)
     rows = [
         {
-            name: f"{value:g}",
+            name: value if isinstance(value, str) else f"{value:g}",
             "mean over the data's states": f"{at_data[i].mean():+.2f}",
             "share of them overestimated": f"{(at_data[i] > 0).mean():.0%}",
             "largest anywhere": f"{sweep.overestimation[i].max():+.1f}",

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from rlkit_mini.evaluation import bootstrap_interval, interquartile_mean
+from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots import (
     INK,
     RETURN,
@@ -23,19 +24,66 @@ from rlkit_mini.plots import (
     highlight,
     map_limits,
     new_figure,
+    worded,
 )
 from rlkit_mini.sweeps import Sweep
 
 MEANINGS = {  # what the axis of a hyperparameter says
+    "data": "data set",
     "alpha": "alpha (weight of the penalty)",
     "temperature": "temperature (divides)",
     "expectile": "expectile tau",
     "rnd_weight": "weight of the bonus",
     "epsilon": "epsilon (share of random actions)",
+    "learning_rate": "learning rate (Adam)",
+    "actor_learning_rate": "the actor's learning rate (Adam)",
+    "batch_size": "transitions a minibatch",
+    "target_period": "updates between two copies of the critic into the target network",
 }
 
 
-class SweepFigure:
+class Redrawn:
+    """A figure of which little changes from one picture to the next.
+
+    Attributes:
+        figure: 9 inches wide.
+    """
+
+    figure: Figure
+
+    def settle(self, maps, artists) -> None:
+        """Fix where everything is; from now on only `artists`, and what lies on the axes `maps`, is drawn again."""
+        if self.figure.get_layout_engine():
+            self.figure.draw_without_rendering()
+            self.figure.set_layout_engine("none")
+        on_maps = [(*ax.images, *ax.patches, *ax.texts, *ax.collections, *ax.spines.values()) for ax in maps]
+        moving = [artist for group in on_maps for artist in group] + list(artists)
+        self._moving, self._still = sorted(moving, key=lambda artist: artist.zorder), None
+
+    def to_png(self) -> bytes:
+        """The figure as it is now, 900 pixels wide: what moves is drawn again on a kept picture of what does not."""
+        canvas = self.figure.canvas
+        if self._still is None:
+            for artist in self._moving:
+                artist.set_visible(False)
+            canvas.draw()
+            self._still = canvas.copy_from_bbox(self.figure.bbox)
+            for artist in self._moving:
+                artist.set_visible(True)
+        canvas.restore_region(self._still)
+        for artist in self._moving:
+            artist.draw(canvas.get_renderer())
+        return encoded(canvas)
+
+
+def encoded(canvas) -> bytes:
+    """What a canvas shows as the bytes of a PNG file, quickly."""
+    file = io.BytesIO()
+    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(file, "png", compress_level=1)
+    return file.getvalue()
+
+
+class SweepFigure(Redrawn):
     """A sweep at one setting on one figure, which `show` brings to another setting without drawing it anew.
 
     Believed values with arrows, overestimation, return against the first hyperparameter (the others as they are set),
@@ -64,7 +112,8 @@ class SweepFigure:
         )
         self.box = highlight(below, here[0])
         column, curve = sweep.returns[-1, :, *here[1:]], sweep.returns[:, *here]
-        self.dots, self.bars, self.points = draw_settings(below, values, column, sweep.algorithm)
+        joined = {"linestyle": "none"} if isinstance(values[0], str) else {}  # between names there is nothing
+        self.dots, self.bars, self.points = draw_settings(below, values, column, sweep.algorithm, **joined)
         self.line, self.band = draw_curve(beside, sweep.updates, curve, sweep.algorithm)
         describe(left, "What the median seed believes and does")
         describe(right, "Where it is wrong: red is overestimated")
@@ -74,12 +123,7 @@ class SweepFigure:
             ax.set_ylim(sweep.returns.min() - 0.06 * (best - sweep.returns.min()), 0.9 * best)
             draw_references(ax, {"J*": best} | (references or {}))
         self.show(setting)
-        self.figure.draw_without_rendering()
-        self.figure.set_layout_engine("none")  # everything stays where it is now
-        maps = [(*ax.images, *ax.patches, *ax.texts, *ax.collections, *ax.spines.values()) for ax in (left, right)]
-        moving = [artist for artists in maps for artist in artists]
-        moving += [self.box, self.bars, self.dots, self.points, self.band, self.line, self.title]
-        self._moving, self._still = sorted(moving, key=lambda artist: artist.zorder), None
+        self.settle((left, right), (self.box, self.bars, self.dots, self.points, self.band, self.line, self.title))
 
     def show(self, setting: dict[str, float]) -> Figure:
         """Bring the figure to another setting of the sweep, {"alpha": 1.0}."""
@@ -99,39 +143,24 @@ class SweepFigure:
         self.title.set_text(self.message)
         return self.figure
 
-    def to_png(self) -> bytes:
-        """The figure as it is now, 900 pixels wide: what moves is drawn again on a kept picture of what does not."""
-        canvas = self.figure.canvas
-        if self._still is None:
-            for artist in self._moving:
-                artist.set_visible(False)
-            canvas.draw()
-            self._still = canvas.copy_from_bbox(self.figure.bbox)
-            for artist in self._moving:
-                artist.set_visible(True)
-        canvas.restore_region(self._still)
-        for artist in self._moving:
-            artist.draw(canvas.get_renderer())
-        file = io.BytesIO()
-        Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(file, "png", compress_level=1)
-        return file.getvalue()
-
     def _words(self, setting: dict[str, float]) -> str:
-        sweep, here, best = self.sweep, self.sweep.index(setting), self.sweep.oracle.optimal_return
-        acts, believes, truth = (
-            self.means[-1, *here],
-            np.median(sweep.believed_start[here]),
-            np.median(sweep.true_start[here]),
-        )
-        well = "it hardly ever arrives" if acts < -0.95 * sweep.oracle.maze.horizon else "it could do better"
-        well = "nearly as good as it gets" if acts >= 1.1 * best else well
+        sweep, here = self.sweep, self.sweep.index(setting)
+        where = ", ".join(f"{name} {worded(value)}" for name, value in setting.items())
+        starts = np.median(sweep.believed_start[here]), np.median(sweep.true_start[here])
+        return in_words(f"{sweep.algorithm}, {where}", sweep.oracle, self.means[-1, *here], *starts)
+
+
+def in_words(name: str, oracle: Oracle, acts: float, believes: float | None, truth: float) -> str:
+    """Two lines on an agent: how well it acts (exact return), and whether it knows (discounted values at the start)."""
+    best = oracle.optimal_return
+    well = "it hardly ever arrives" if acts < -0.95 * oracle.maze.horizon else "it could do better"
+    well = "nearly as good as it gets" if acts >= 1.1 * best else well
+    second = f"It learns no values; {truth:.1f} is true at the start."
+    if believes is not None:
         knows = f"{'over' if believes > truth else 'under'}estimated by {abs(believes - truth):.1f}"
         knows = "about right" if abs(believes - truth) < 0.1 * abs(truth) + 0.1 else knows
-        where = ", ".join(f"{name} {value:g}" for name, value in setting.items())
-        return (
-            f"{sweep.algorithm}, {where}: return {acts:.1f} where {best:.1f} is possible: {well}.\n"
-            f"At the start it believes {believes:.1f}, and {truth:.1f} is true: {knows}."
-        ).replace("-", "−")
+        second = f"At the start it believes {believes:.1f}, and {truth:.1f} is true: {knows}."
+    return f"{name}: return {acts:.1f} where {best:.1f} is possible: {well}.\n{second}".replace("-", "−")
 
 
 def draw_training(results: dict) -> Figure:

@@ -253,6 +253,18 @@ def test_a_given_td_target_is_the_one_that_trains(data):
     assert_same_bits(trained(DQN(td_target=myopic), data), trained(DQN(discount=0), data))
 
 
+def test_a_given_double_q_value_is_the_one_that_trains_double_q_learning(data):
+    def ignores_the_online_network(online_q, target_q):
+        return target_q.amax(dim=-1)
+
+    given = {"double_q_value": ignores_the_online_network, "seeds": 2}
+    assert_same_bits(trained(DQN(**given), data, 60), trained(DQN(double=False, seeds=2), data, 60))
+    assert not torch.equal(
+        trained(DQN(**given), data, 60).q_values(STATES), trained(DQN(seeds=2), data, 60).q_values(STATES)
+    )
+    assert_same_bits(trained(DQN(double=False, **given), data), trained(DQN(double=False, seeds=2), data))
+
+
 def test_a_given_penalty_is_the_one_that_trains(data):
     def none(q_values, actions, temperature):
         return torch.zeros_like(q_values[..., 0])

@@ -1,17 +1,22 @@
-"""The sliders in a real browser: JupyterLab in Chromium, moved by keyboard and by pointer."""
+"""The widgets in a real browser: JupyterLab and Voila in Chromium, used by keyboard and by pointer."""
 
+import importlib.util
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
+from pathlib import Path
 
 import nbformat
 import pytest
 
 pytestmark = pytest.mark.browser
 
+PLAYGROUND = Path(__file__).parent.parent / "notebooks" / "10_playground.ipynb"
 TOKEN = "a-test-of-the-workbook"
 TINY_SWEEP = """\
 import torch
@@ -35,34 +40,67 @@ KERNEL_IS_IDLE = """() => {
     return kernel && kernel.connectionStatus === "connected" && kernel.status === "idle";
 }"""
 
+RUN_IN_KERNEL = """code => {
+    const kernel = jupyterapp.shell.currentWidget.context.sessionContext.session.kernel;
+    return kernel.requestExecute({ code }).done.then(reply => reply.content.status);
+}"""
+
+
+def missing(message):
+    """Skip what needs something that is not there; where it must be, fail."""
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
 
 @pytest.fixture(scope="module")
 def chromium():
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if not found:
-        message = "Chromium is not installed (Debian: apt-get install chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
+    return found or missing("Chromium is not installed (Debian: apt-get install chromium)")
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory, chromium):
-    """A JupyterLab of its own, with a notebook of a tiny sweep: its address."""
-    root = tmp_path_factory.mktemp("lab")
-    cells = [nbformat.v4.new_code_cell(source) for source in (TINY_SWEEP, "view")]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}  # else Lab asks
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), root / "scrub.ipynb")
+@contextmanager
+def server(tmp_path_factory, module, ready, *options):
+    """A server of its own on a free port, which is yielded once it has said that it is `ready`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folders = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, "--no-browser", f"--port={port}", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {name: str(tmp_path_factory.mktemp(name)) for name in folders},
+    )
+    said = []
+    for line in process.stdout:  # ends when the server does
+        said.append(line)
+        if ready in line:
+            break
+    rest = threading.Thread(target=lambda: said.extend(process.stdout))  # so that the pipe never fills
+    rest.start()
+    try:
+        assert process.poll() is None, "".join(said)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+        rest.join(30)
+        process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory, chromium):
+    """A JupyterLab of its own, with a notebook of a tiny sweep and the playground: the address of a notebook."""
+    root = tmp_path_factory.mktemp("lab")
+    cells = [nbformat.v4.new_code_cell(source) for source in (TINY_SWEEP, "view")]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}  # else Lab asks
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), root / "scrub.ipynb")
+    shutil.copy(PLAYGROUND, root / "playground.ipynb")
     options = [
-        "--no-browser",
         "--allow-root",
         "--ip=127.0.0.1",
-        f"--port={port}",
         "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={TOKEN}",
         f"--ServerApp.root_dir={root}",
@@ -70,28 +108,18 @@ def lab(tmp_path_factory, chromium):
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | {name: str(tmp_path_factory.mktemp(name)) for name in folders},
-    )
-    said = []
-    for line in server.stdout:  # ends when the server does
-        said.append(line)
-        if "is running at" in line:
-            break
-    rest = threading.Thread(target=lambda: said.extend(server.stdout))  # so that the pipe never fills
-    rest.start()
-    try:
-        assert server.poll() is None, "".join(said)
-        yield f"http://127.0.0.1:{port}/lab/tree/scrub.ipynb?token={TOKEN}&reset"
-    finally:
-        server.terminate()
-        server.wait(30)
-        rest.join(30)
-        server.stdout.close()
+    with server(tmp_path_factory, "jupyterlab", "is running at", *options) as port:
+        yield lambda name: f"http://127.0.0.1:{port}/lab/tree/{name}.ipynb?token={TOKEN}&reset"
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory, chromium):
+    """The playground as Voila serves it: its address."""
+    if importlib.util.find_spec("voila") is None:
+        missing("Voila is not installed (pip install voila)")
+    options = ["--Voila.ip=127.0.0.1", "--show_tracebacks=True", str(PLAYGROUND)]
+    with server(tmp_path_factory, "voila", "is running at", *options) as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture
@@ -111,7 +139,7 @@ def test_the_scrub_slider_moves_by_keyboard_and_by_pointer(lab, page):
     from playwright.sync_api import expect
 
     expect.set_options(timeout=120_000)
-    page.goto(lab)
+    page.goto(lab("scrub"))
     page.wait_for_function(KERNEL_IS_IDLE)
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
 
@@ -146,3 +174,93 @@ def test_the_scrub_slider_moves_by_keyboard_and_by_pointer(lab, page):
     expect(picture).not_to_have_attribute("src", before)
 
     expect(page.locator('[data-mime-type="application/vnd.jupyter.error"]')).to_have_count(0)
+
+
+def use_the_playground(page):
+    """What a learner does in the playground, by pointer and by keyboard; the training goes on at its end."""
+    from playwright.sync_api import expect
+
+    live, painter, probe = (page.locator(f".rlkit-{name}") for name in ("live", "painter", "probe"))
+    status, picture = live.locator(".rlkit-status"), live.locator(".rlkit-live-picture")
+
+    def type_into(field, value):
+        box = live.locator(f".rlkit-field-{field} input[type=number]")
+        box.fill(value)
+        box.press("Enter")
+
+    expect(probe.locator(".rlkit-status")).to_contain_text("nothing trained")
+
+    # A bad value is one line, and trains nothing
+    type_into("learning-rate", "-1")
+    live.locator(".rlkit-train").click()
+    expect(status.locator("[role=alert]")).to_contain_text("Error: learning_rate is -1; expected a finite number")
+    expect(live.locator(".rlkit-stop")).to_be_disabled()
+
+    # A painted data set: a waypoint by pointer, another by keyboard
+    before = painter.locator(".rlkit-painter-picture").get_attribute("src")
+    words = painter.locator(".rlkit-status").inner_text()
+    painter.get_by_role("button", name="x 5.5, y 2.5").click()
+    expect(painter.locator(".rlkit-status")).not_to_have_text(words)
+    expect(painter.locator(".rlkit-painter-picture")).not_to_have_attribute("src", before)
+    words = painter.locator(".rlkit-status").inner_text()
+    painter.get_by_role("button", name="x 3.5, y 3.5").focus()
+    page.keyboard.press("Enter")
+    expect(painter.locator(".rlkit-status")).not_to_have_text(words)
+
+    # Training: the picture changes again and again, until it is stopped; then it is pinned
+    type_into("learning-rate", "0.001")
+    handle = live.locator(".rlkit-field-updates .noUi-handle")
+    handle.focus()
+    page.keyboard.press("End")  # 20,000 updates: it is still training when Stop is pressed
+    expect(live.locator(".rlkit-field-updates input[type=number]")).to_have_value("20000")
+    painter.get_by_role("button", name="Train on it").click()
+    expect(picture).to_be_visible()
+    for _ in range(3):
+        shown = picture.get_attribute("src")
+        expect(picture).not_to_have_attribute("src", shown)
+    expect(status).to_contain_text("of 20,000 updates")
+    yield "it trains"
+    expect(live.locator(".rlkit-stop")).to_be_enabled()
+    live.locator(".rlkit-stop").click()
+    expect(status).to_contain_text("Stopped. DQN")
+    expect(live.locator(".rlkit-stop")).to_be_disabled()
+    expect(live.locator(".rlkit-runs")).to_contain_text("painted")
+    live.locator(".rlkit-pin").click()
+    expect(status).to_contain_text("Pinned as run 1: DQN")
+    live.locator(".rlkit-copy").click()
+    expect(live.locator(".rlkit-code")).to_contain_text("agent = DQN(seeds=4)")
+
+    # The probe looks at that run
+    expect(probe.locator(".rlkit-status")).to_contain_text("DQN on painted")
+    probe.get_by_role("button", name="x 5.5, y 2.5").click()
+    expect(probe.locator(".rlkit-status")).to_contain_text("place x 5.5, y 2.5")
+    probe.get_by_role("button", name="x 4.5, y 1.5").press("Enter")
+    expect(probe.locator(".rlkit-status")).to_contain_text("place x 4.5, y 1.5")
+    expect(probe.locator(".rlkit-runs")).to_contain_text("believed Q")
+
+
+def test_the_playground_in_jupyterlab_while_the_kernel_does_other_things(lab, page):
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=120_000)
+    page.set_viewport_size({"width": 1400, "height": 5000})  # all cells are on the page
+    page.goto(lab("playground"))
+    page.wait_for_function(KERNEL_IS_IDLE)
+    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+    for _ in use_the_playground(page):
+        assert page.evaluate(RUN_IN_KERNEL, "assert trainer.training.running") == "ok"
+    expect(page.locator('[data-mime-type="application/vnd.jupyter.error"]')).to_have_count(0)
+
+
+def test_the_playground_as_an_app_shows_no_code_and_keeps_its_visitors_apart(app, page):
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=120_000)
+    page.goto(app)
+    other = page.context.browser.new_page()
+    other.goto(app, timeout=120_000)
+    for _ in use_the_playground(page):
+        expect(other.locator(".rlkit-live .rlkit-status")).to_have_text("Choose, then press Train.")
+    expect(other.locator(".rlkit-live .rlkit-pin")).to_be_disabled()
+    expect(page.get_by_text(re.compile("from rlkit_mini.widgets import"))).to_have_count(0)
+    expect(page.get_by_text("javascript error")).to_have_count(0)

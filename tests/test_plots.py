@@ -24,6 +24,7 @@ from rlkit_mini.plots import (
     draw_map,
     draw_maze,
     draw_paths,
+    draw_phases,
     draw_references,
     draw_settings,
     draw_visits,
@@ -291,3 +292,16 @@ def test_the_highlight_is_seen_through():
     _, ax = new_figure()
     draw_settings(ax, [0, 1], np.ones((2, 3)), "CQL", current=1)
     assert 0 < to_rgba(ax.patches[0].get_facecolor())[3] < 1
+
+
+def test_a_phase_diagram_prints_the_median_and_the_worst_seed_of_each_cell():
+    figure, ax = new_figure()
+    returns = -np.arange(24.0).reshape(2, 3, 4) * 5
+    image = draw_phases(ax, returns, ["BC", "CQL"], [0.0, 0.1, "lazy"], (-150, -20))
+    written = [text.get_text() for text in ax.texts]
+    assert written[:2] == ["−7.5", "worst −15.0"]
+    assert len(written) == 12
+    np.testing.assert_array_equal(image.get_array(), np.median(returns, axis=-1))
+    assert image.get_clim() == (-150, -20)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "0.1", "lazy"]
+    figure.draw_without_rendering()

@@ -1,5 +1,6 @@
 """Sweeps: what they summarise is true, and they survive being saved. `tiny_sweep` serves the figures' tests as well."""
 
+import dataclasses
 import functools
 import types
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from rlkit_mini import MAZES, Oracle, explore, train_offline
-from rlkit_mini.agents import CQL
+from rlkit_mini.agents import CQL, DQN
 from rlkit_mini.collecting import near_expert
 from rlkit_mini.sweeps import Sweep
 from rlkit_mini.training import History
@@ -141,6 +142,56 @@ def test_settings_that_were_not_trained_are_named():
         tiny_sweep().index({"alpha": 0.5})
     with pytest.raises(ValueError, match=r"setting names \['beta'\]; expected \['alpha'\]"):
         tiny_sweep().index({"beta": 1.0})
+
+
+@functools.cache
+def tiny_joined() -> Sweep:
+    """Two hardly trained sweeps of different data, joined by names, in the order of the slider."""
+    oracle, sweeps = Oracle(MAZES["medium"]), {}
+    for name, size in (("narrow", 100), ("broad", 500)):
+        agent = DQN(seeds=2)
+        history = train_offline(agent, tiny_data()[:size], 4, oracle, evaluations=2, progress=False)
+        sweeps[name] = Sweep.of(agent, history, oracle)
+    return Sweep.join(sweeps, name="data")
+
+
+def test_joined_sweeps_are_told_apart_by_their_names():
+    alone = tiny_sweep()
+    other = dataclasses.replace(alone, values=alone.values + 1, returns=alone.returns - 1)
+    both = Sweep.join({"a": alone, "b": other}, name="data")
+    assert both.grid == {"data": ["a", "b"], "alpha": [0.0, 1.0]}
+    assert both.returns.shape == (4, 2, 2, 2)
+    here = both.index({"alpha": 1.0, "data": "b"})
+    assert here == (1, 1)
+    np.testing.assert_array_equal(both.returns[:, *here], alone.returns[:, 1] - 1)
+    np.testing.assert_array_equal(both.values[here], alone.values[1] + 1)
+    np.testing.assert_array_equal(both.policy[0], alone.policy)
+    np.testing.assert_array_equal(both.true_start[1], alone.true_start)
+    with pytest.raises(ValueError, match=r"data 'c' was not trained; expected one of \['a', 'b'\]"):
+        both.index({"alpha": 1.0, "data": "c"})
+
+
+def test_a_joined_sweep_survives_being_saved(tmp_path):
+    tiny_joined().save(tmp_path / "sweep.npz")
+    again = Sweep.load(tmp_path / "sweep.npz")
+    assert again.grid == {"data": ["narrow", "broad"]}
+    np.testing.assert_array_equal(again.returns, tiny_joined().returns)
+
+
+def test_only_sweeps_that_can_be_compared_are_joined():
+    alone = tiny_sweep()
+    for fact, value in (("algorithm", "DQN"), ("seeds", np.array([3, 6])), ("updates", np.arange(4))):
+        other = dataclasses.replace(alone, **{fact: value})
+        with pytest.raises(ValueError, match=f"sweep 'b' has {fact} .*; expected .* in all"):
+            Sweep.join({"a": alone, "b": other}, name="data")
+    with pytest.raises(ValueError, match="sweep 'b' has grid"):
+        Sweep.join({"a": alone, "b": tiny_square()}, name="data")
+    with pytest.raises(ValueError, match="sweep 'b' has resolution 4; expected 8"):
+        Sweep.join({"a": alone, "b": dataclasses.replace(alone, oracle=Oracle(MAZES["medium"], resolution=4))}, "data")
+    with pytest.raises(ValueError, match="alpha was swept already"):
+        Sweep.join({"a": alone}, name="alpha")
+    with pytest.raises(ValueError, match="no sweep to join"):
+        Sweep.join({}, name="data")
 
 
 def test_a_sweep_needs_exact_returns_and_the_oracles_discount():

@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from test_sweeps import tiny_square, tiny_sweep
+from test_sweeps import tiny_joined, tiny_square, tiny_sweep
 from traitlets import TraitError
 
 from rlkit_mini.sweeps import Sweep
@@ -66,6 +66,23 @@ def test_two_sliders_reach_every_setting():
             view.sliders["temperature"].value = temperature
             pictures.add(view.picture.value)
     assert len(pictures) == 6
+
+
+def test_a_slider_goes_through_names_as_well():
+    view = scrub(tiny_joined(), {"random": -146.7}, setting={"data": "broad"})
+    slider = view.sliders["data"]
+    assert slider.options == (("narrow", "narrow"), ("broad", "broad"))
+    assert "arrow keys" in slider.tooltip
+    assert "data broad:" in view.caption.value
+    first = view.picture.value
+    slider.index = 0  # what the left arrow key does
+    assert view.setting == {"data": "narrow"}
+    assert "data narrow:" in view.caption.value
+    assert view.picture.value != first
+    assert repr(view) == "scrub slider: DQN, data in [narrow, broad]"
+    below = view.figure.axes[2]
+    assert [label.get_text() for label in below.get_xticklabels()] == ["narrow", "broad"]
+    assert below.get_xlabel() == "data set"
 
 
 def test_a_move_draws_on_the_figure_that_is_there():

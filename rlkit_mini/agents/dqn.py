@@ -35,7 +35,7 @@ class DQN(Agent):
         learning_rate, hidden, features, batch_size: of the critic (see `observation_network`).
         target_period: updates between two copies of the critic into the target network.
         double: whether the online network chooses the next action (else the target network's own maximum).
-        td_target: the function of that name, or yours.
+        td_target, double_q_value: the functions of those names, or yours.
         seeds, device: see `Agent`.
     """
 
@@ -50,6 +50,7 @@ class DQN(Agent):
         target_period=50,
         double=True,
         td_target=td_target,
+        double_q_value=double_q_value,
         **population,
     ) -> None:
         super().__init__(
@@ -62,7 +63,7 @@ class DQN(Agent):
             double=double,
             **population,
         )
-        self.td_target = td_target
+        self.td_target, self.double_q_value = td_target, double_q_value
         self.critic = observation_network(self.seeds, "critic", len(ACTIONS), hidden, features).to(self.device)
         self.target_critic = copy.deepcopy(self.critic).requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=learning_rate, fused=True)
@@ -79,7 +80,9 @@ class DQN(Agent):
     def next_values(self, next_observations: Tensor) -> Tensor:
         """V(s') (members, batch) that the TD target bootstraps from."""
         target_q = self.target_critic(next_observations)
-        return double_q_value(self.critic(next_observations), target_q) if self.double else target_q.amax(dim=-1)
+        if not self.double:
+            return target_q.amax(dim=-1)
+        return self.double_q_value(self.critic(next_observations), target_q)
 
     def loss(self, batch, q_values: Tensor) -> Tensor:
         """The loss of each transition (members, batch), given Q(s, .) (members, batch, 5)."""

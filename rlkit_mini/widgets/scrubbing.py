@@ -6,12 +6,13 @@ import html
 
 import ipywidgets as widgets
 
+from rlkit_mini.plots import worded
 from rlkit_mini.sweeps import Sweep
 from rlkit_mini.views import MEANINGS, SweepFigure
 
 
 class Scrub(widgets.VBox):
-    """One slider a swept hyperparameter, and the sweep's figure at the chosen setting.
+    """One slider a swept hyperparameter (or joined name), and the sweep's figure at the chosen setting.
 
     Attributes:
         sliders: name -> slider; `view.sliders["alpha"].value = 1.0` moves it.
@@ -19,7 +20,7 @@ class Scrub(widgets.VBox):
         caption: what the figure says in words, for those who cannot see it.
     """
 
-    def __init__(self, sweep: Sweep, references: dict[str, float] | None, setting: dict[str, float] | None) -> None:
+    def __init__(self, sweep: Sweep, references: dict[str, float] | None, setting: dict | None) -> None:
         if not sweep.grid:
             raise ValueError("nothing was swept; give the agent a list, such as CQL(alpha=[0, 0.1, 1])")
         setting = {name: values[0] for name, values in sweep.grid.items()} | (setting or {})
@@ -33,7 +34,7 @@ class Scrub(widgets.VBox):
         self._show()
 
     @property
-    def setting(self) -> dict[str, float]:
+    def setting(self) -> dict:
         return {name: slider.value for name, slider in self.sliders.items()}
 
     @property
@@ -41,9 +42,9 @@ class Scrub(widgets.VBox):
         """The figure at the chosen setting, for `save_figure`; the slider goes on drawing on it."""
         return self._figure.figure
 
-    def _slider(self, name: str, values: list[float], value: float) -> widgets.SelectionSlider:
+    def _slider(self, name: str, values: list, value) -> widgets.SelectionSlider:
         slider = widgets.SelectionSlider(
-            options=[(f"{value:g}", value) for value in values],
+            options=[(worded(value), value) for value in values],
             value=value,
             description=name,
             tooltip=f"{MEANINGS.get(name, name)}: drag, or use the arrow keys",
@@ -63,12 +64,11 @@ class Scrub(widgets.VBox):
 
     def __repr__(self) -> str:
         return f"scrub slider: {self.sweep.algorithm}, " + ", ".join(
-            f"{name} in {[f'{value:g}' for value in values]}".replace("'", "")
-            for name, values in self.sweep.grid.items()
+            f"{name} in [{', '.join(map(worded, values))}]" for name, values in self.sweep.grid.items()
         )
 
 
-def scrub(sweep: Sweep, references: dict[str, float] | None = None, setting: dict[str, float] | None = None) -> Scrub:
+def scrub(sweep: Sweep, references: dict[str, float] | None = None, setting: dict | None = None) -> Scrub:
     """The slider of a sweep, as the last expression of a cell.
 
     Args:
