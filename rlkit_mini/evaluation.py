@@ -50,6 +50,11 @@ def episode_returns(rewards: np.ndarray, terminations: np.ndarray, truncations: 
     return np.diff(totals, prepend=0.0)
 
 
+def cumulative_regret(returns: np.ndarray, best: float) -> np.ndarray:
+    """What acting has cost so far: the sum of best - return up to each episode, of returns (..., episodes)."""
+    return np.cumsum(best - np.asarray(returns, dtype=np.float64), axis=-1)
+
+
 def behaviour_policy(cells: np.ndarray, actions: np.ndarray, number_of_cells: int) -> np.ndarray:
     """Relative frequency of each action in each cell; uniform where there is no data.
 

@@ -15,6 +15,7 @@ from rlkit_mini.evaluation import (
     behaviour_policy,
     bootstrap_interval,
     coverage,
+    cumulative_regret,
     discounted_return,
     episode_returns,
     fitted_q_evaluation,
@@ -72,6 +73,22 @@ def test_episode_returns_are_those_of_a_loop_over_the_steps(seed):
 
 def test_no_finished_episode_has_no_return():
     assert episode_returns([-1, -1], [False, False], [False, False]).shape == (0,)
+
+
+@given(seeds)
+def test_cumulative_regret_is_that_of_a_loop_over_the_episodes(seed):
+    returns = np.random.default_rng(seed).standard_normal((2, 3, 7))
+    for place in np.ndindex(2, 3):
+        lost = 0.0
+        for episode in range(7):
+            lost += 0.5 - returns[place][episode]
+            assert cumulative_regret(returns, 0.5)[place][episode] == pytest.approx(lost)
+
+
+def test_who_is_as_good_as_the_best_has_no_regret_left_after_luck_and_bad_luck():
+    assert cumulative_regret([-30, -25, -28], -25).tolist() == [5, 5, 8]
+    assert cumulative_regret([-20.0, -30.0], -25).tolist() == [-5, 0]
+    assert cumulative_regret([], -25).shape == (0,)
 
 
 @pytest.mark.parametrize(("action", "returns"), [(0, -50.0), (4, -50.0)])

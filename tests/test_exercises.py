@@ -227,6 +227,226 @@ def penalty_gradient_by_a_shifted_softmax(q_values, actions, temperature=1.0):
     return e / e.sum(-1, keepdim=True) - (torch.arange(q_values.shape[-1]) == actions.unsqueeze(-1)).float()
 
 
+@alternative
+def double_q_value_by_one_hot(online_q, target_q):
+    chosen = torch.nn.functional.one_hot(online_q.max(-1).indices, online_q.shape[-1])
+    return (chosen * target_q).sum(-1)
+
+
+@alternative
+def double_q_value_by_a_loop(online_q, target_q):
+    rows = zip(online_q.reshape(-1, online_q.shape[-1]), target_q.reshape(-1, target_q.shape[-1]), strict=True)
+    return torch.stack([judge[choose.argmax()] for choose, judge in rows]).reshape(online_q.shape[:-1])
+
+
+@alternative
+def double_q_value_in_numpy(online_q, target_q):
+    best = online_q.numpy().argmax(-1)[..., None]
+    return np.take_along_axis(target_q.numpy(), best, -1)[..., 0]
+
+
+@alternative
+def overestimation_by_einsum(q_values, policy, true_q_values):
+    return np.einsum("...a,...a->...", policy, q_values - true_q_values)
+
+
+@alternative
+def overestimation_in_torch(q_values, policy, true_q_values):
+    error = torch.as_tensor(q_values) - torch.as_tensor(true_q_values)
+    return (torch.as_tensor(policy) * error).sum(-1)
+
+
+@alternative
+def max_bias_by_a_loop(estimates, true_values):
+    errors = [max(row) - max(true_values) for row in estimates]
+    return sum(errors) / len(errors)
+
+
+@alternative
+def max_bias_in_torch(estimates, true_values):
+    return torch.as_tensor(estimates).max(dim=1).values.mean() - torch.as_tensor(true_values).max()
+
+
+@alternative
+def expected_value_by_einsum(q_values, action_probabilities):
+    return torch.einsum("...a,...a->...", q_values, action_probabilities)
+
+
+@alternative
+def expected_value_in_numpy(q_values, action_probabilities):
+    return np.sum(q_values.numpy() * action_probabilities.numpy(), axis=-1)
+
+
+@alternative
+def advantage_weights_by_clamping_the_exponential(advantages, temperature, max_weight=100.0):
+    return (advantages / temperature).exp().clamp(max=max_weight)
+
+
+@alternative
+def advantage_weights_in_float64(advantages, temperature, max_weight):
+    exponent = advantages.double() / temperature
+    limit = float(np.log(max_weight))
+    return torch.where(exponent < limit, exponent, limit).exp()
+
+
+@alternative
+def kl_bonus_by_a_ratio(policy, behaviour, weight):
+    bonus = np.zeros_like(policy)
+    taken = policy > 0
+    with np.errstate(divide="ignore"):
+        bonus[taken] = weight * np.log(behaviour[taken] / policy[taken])
+    return bonus
+
+
+@alternative
+def kl_bonus_by_torch(policy, behaviour, weight):
+    policy, behaviour = torch.as_tensor(policy), torch.as_tensor(behaviour)
+    return torch.where(policy > 0, weight * (behaviour.log() - policy.log()), 0.0)
+
+
+@alternative
+def kl_bonus_in_loops(policy, behaviour, weight):
+    rows = zip(np.reshape(policy, (-1, policy.shape[-1])), np.reshape(behaviour, (-1, policy.shape[-1])), strict=True)
+    bonus = [[-weight * np.log(p / b) if p > 0 else 0.0 for p, b in zip(*row, strict=True)] for row in rows]
+    return np.reshape(bonus, policy.shape)
+
+
+@alternative
+def paired_interval_by_a_loop(a, b, picks):
+    means = sorted(sum(a[i] - b[i] for i in row) / len(row) for row in picks)
+    return np.percentile(means, 2.5), np.percentile(means, 97.5)
+
+
+@alternative
+def paired_interval_in_torch(a, b, picks):
+    means = torch.as_tensor(a)[picks].mean(-1) - torch.as_tensor(b)[picks].mean(-1)
+    return torch.quantile(means, torch.tensor([0.025, 0.975], dtype=means.dtype))
+
+
+@alternative
+def trajectory_bonus_by_loops(policy, behaviour, transitions, weight):
+    bonus = np.zeros(transitions.shape[::2])
+    for s, n in np.ndindex(bonus.shape):
+        ours, theirs = (sum(p[s, a] * transitions[s, a, n] for a in range(p.shape[1])) for p in (policy, behaviour))
+        if ours > 0:
+            bonus[s, n] = weight * (np.log(theirs) - np.log(ours)) if theirs > 0 else -np.inf
+    return bonus
+
+
+@alternative
+def trajectory_bonus_by_matmul(policy, behaviour, transitions, weight):
+    ours, theirs = ((p[:, None] @ transitions)[:, 0] for p in (policy, behaviour))
+    safe = np.where(ours > 0, ours, 1.0)
+    return weight * np.where(ours > 0, np.log(np.maximum(theirs, 0)) - np.log(safe), 0.0)
+
+
+@alternative
+def fqe_backup_by_a_loop(q_values, cells, actions, rewards, next_cells, terminations, policy, discount):
+    targets = {}
+    for c, a, r, n, m in zip(cells, actions, rewards, next_cells, terminations, strict=True):
+        ahead = 0.0 if m else discount * np.dot(policy[n], q_values[n])
+        targets.setdefault((c, a), []).append(r + ahead)
+    new = q_values.copy()
+    for pair, found in targets.items():
+        new[pair] = np.mean(found)
+    return new
+
+
+@alternative
+def fqe_backup_by_bincount(q_values, cells, actions, rewards, next_cells, terminations, policy, discount):
+    pairs, size = cells * q_values.shape[1] + actions, q_values.size
+    targets = rewards + discount * (1 - terminations) * np.einsum("ca,ca->c", policy, q_values)[next_cells]
+    counts = np.bincount(pairs, minlength=size)
+    means = np.bincount(pairs, targets, size) / np.clip(counts, 1, None)
+    return np.where(counts > 0, means, q_values.ravel()).reshape(q_values.shape)
+
+
+@alternative
+def expectile_by_bisection(values, tau):
+    low, high = min(values), max(values)
+    for _ in range(60):
+        v = (low + high) / 2
+        above = sum(max(x - v, 0) for x in values)
+        below = sum(max(v - x, 0) for x in values)
+        low, high = (v, high) if tau * above > (1 - tau) * below else (low, v)
+    return (low + high) / 2
+
+
+@alternative
+def expectile_by_sorting(values, tau):
+    ordered, candidates = np.sort(values), []
+    for below in range(len(values)):  # as if so many values were below it
+        weights = np.array([1 - tau] * below + [tau] * (len(values) - below))
+        candidates.append(weights @ ordered / weights.sum())
+    return torch.tensor(max(candidates) if tau >= 0.5 else min(candidates))
+
+
+@alternative
+def expectile_loss_by_the_equation(differences, expectile):
+    return torch.abs(expectile - (differences < 0).to(differences.dtype)) * differences.pow(2)
+
+
+@alternative
+def expectile_loss_by_two_sides(differences, expectile):
+    above, below = torch.relu(differences), torch.relu(-differences)
+    return expectile * above * above + (1 - expectile) * below * below
+
+
+@alternative
+def f_divergence_bonus_by_a_loop(policy, behaviour, f, weight):
+    bonus = np.zeros(policy.shape)
+    for place in np.ndindex(policy.shape):
+        if policy[place] > 0:
+            bonus[place] = -weight * behaviour[place] / policy[place] * f(policy[place] / behaviour[place])
+    return bonus
+
+
+@alternative
+def f_divergence_bonus_in_one_line(policy, behaviour, f, weight):
+    return -weight * np.nan_to_num(behaviour * f(policy / behaviour) / policy, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+@alternative
+def symmetric_picks_in_two_parts(uniforms, given, collected):
+    if given == 0 or collected == 0:
+        return np.floor((given + collected) * uniforms).astype(int)
+    old, new = np.split(uniforms, [uniforms.shape[-1] // 2], axis=-1)
+    return np.concatenate([np.floor(old * given), given + np.floor(new * collected)], axis=-1).astype(int)
+
+
+@alternative
+def symmetric_picks_by_a_loop(uniforms, given, collected):
+    members, batch = uniforms.shape
+    picks = np.zeros((members, batch), dtype=int)
+    for member in range(members):
+        for pick in range(batch):
+            old = pick < batch // 2
+            if collected == 0 or (given > 0 and old):
+                picks[member, pick] = int(uniforms[member, pick] * given)
+            else:
+                picks[member, pick] = given + int(uniforms[member, pick] * collected)
+    return picks
+
+
+@alternative
+def cumulative_regret_by_counting(returns, best):
+    return best * np.arange(1, returns.shape[-1] + 1) - returns.cumsum(-1)
+
+
+@alternative
+def cumulative_regret_by_a_triangle(returns, best):
+    return (best - returns) @ np.triu(np.ones((returns.shape[-1],) * 2))
+
+
+@alternative
+def cumulative_regret_by_a_loop(returns, best):
+    lost, sums = np.zeros(returns.shape[:-1]), []
+    for episode in range(returns.shape[-1]):
+        lost = lost + best - returns[..., episode]
+        sums.append(lost)
+    return np.stack(sums, axis=-1)
+
+
 @pytest.mark.parametrize("function", ALTERNATIVES, ids=lambda function: function.__name__)
 def test_other_right_formulations_are_accepted(function, shown):
     function = types.FunctionType(function.__code__, globals(), re.split("_by_|_in_", function.__name__)[0])
