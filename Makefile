@@ -1,23 +1,30 @@
 # make lab: set everything up and open the first notebook (further options: make lab LAB=--no-browser).
+# make app: set everything up and serve the playground without its code (further options: make app APP=--port=9000).
 # make test: set everything up and check everything.
 PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+STUDENT := student
 export OMP_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: setup lab test lint notebooks datasets clean
+.PHONY: setup lab app test lint notebooks student datasets clean
 
 setup: .venv/ready
 
-.venv/ready: pyproject.toml constraints.txt
+.venv/ready: pyproject.toml constraints.txt Makefile
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[notebooks,tests]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[notebooks,apps,tests]'
 	touch .venv/ready
 
 lab: setup
 	$(BIN)/jupyter lab $(LAB) notebooks/00_start_here.ipynb
+
+# Only this machine can reach it; every visitor gets a kernel of their own, which ends when they leave
+app: setup
+	$(BIN)/voila --Voila.ip=127.0.0.1 --MappingKernelManager.cull_idle_timeout=600 --MappingKernelManager.cull_interval=60 \
+		$(APP) notebooks/10_playground.ipynb
 
 test: setup lint
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope tests
@@ -33,6 +40,12 @@ notebooks: setup
 		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False \
 		--ClearMetadataPreprocessor.enabled=True --ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec \
 		$(NOTEBOOKS)
+
+# The notebooks without their outputs, to hand out (into another folder: make student STUDENT=folder)
+student: setup
+	@test -z "$$(ls -A "$(STUDENT)" 2>/dev/null)" || { echo "$(STUDENT) is not empty: make student STUDENT=another_folder" >&2; exit 1; }
+	$(BIN)/jupyter nbconvert --log-level=WARN --to notebook --ClearOutputPreprocessor.enabled=True \
+		--output-dir="$(STUDENT)" $(NOTEBOOKS)
 
 # Collect the committed data sets again from their seeds
 datasets: setup

@@ -1,4 +1,4 @@
-"""The command line: python -m rlkit_mini list | explore NAME | train NAME | finetune NAME | report | bench."""
+"""The command line: python -m rlkit_mini list | explore NAME | train NAME | finetune NAME | report | grade | bench."""
 
 from __future__ import annotations
 
@@ -194,6 +194,29 @@ def bench(seconds: float = 1.0, out: Path = Path("results/bench")) -> None:
         ]
         print(Table(words, caption=caption), end="\n\n")
     print(f"written to {out}")
+
+
+@app.command
+def grade(
+    notebooks: tyro.conf.Positional[tuple[Path, ...]],
+    timeout: float = 60.0,
+    jobs: int | None = None,
+    out: Path = Path("results/grades.json"),
+) -> None:
+    """Judge the exercises of learners' notebooks: right, attempted, open or not reached.
+
+    Args:
+        notebooks: a row each, such as submissions/*/05_*.ipynb.
+        timeout: seconds that an exercise may take.
+        jobs: notebooks side by side; default one a core.
+        out: where all of it goes (JSON): with the checker's remarks and the learners' functions.
+    """
+    from rlkit_mini.grading import grade_notebooks, grade_tables  # of the notebooks' extra requirements
+
+    rows = grade_notebooks(notebooks, timeout, jobs)
+    with whole_file(out) as part:
+        part.write_text(json.dumps(rows, indent=1) + "\n")
+    print(*grade_tables(rows), f"written to {out}", sep="\n\n")
 
 
 def _named(name: str, command: str) -> Experiment:
