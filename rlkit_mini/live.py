@@ -160,7 +160,7 @@ class Run:
 class Training:
     """Trains in a background thread, in chunks of `train_offline` of a tenth of a second or less.
 
-    A second thread judges the agent against the oracle as often as it can, so that neither waits for the other.
+    A second thread judges the agent against the oracle half of the time, so that neither waits for the other.
 
     Args:
         settings: of the run; a value out of range is a ValueError at once.
@@ -172,7 +172,7 @@ class Training:
         error: one line, once something went wrong; what was learnt before is kept.
     """
 
-    PERIOD = 0.145  # seconds from one look to the next; what showing it takes, training does without
+    PERIOD = 0.13  # seconds from one look to the next; what showing it takes, training does without
 
     def __init__(self, settings: Settings, on_look: Callable[[Training], None] | None = None) -> None:
         self.settings, self.agent, self.on_look = settings, settings.make_agent(), on_look or (lambda training: None)
@@ -232,6 +232,7 @@ class Training:
 
     def _train(self, judge: ThreadPoolExecutor) -> None:
         run, pending, count, showing, until = self.run, None, 1, 0.0, time.monotonic() + SECONDS
+        asked = rested = 0.0
         while run.done < self.updates and not self._halt.is_set() and time.monotonic() < until:
             count, began = min(count, self.updates - run.done), time.perf_counter()
             try:
@@ -249,19 +250,21 @@ class Training:
                 raise TrainingDivergedError(words, None)
             if pending is not None and pending.done():
                 run, pending = self._adopted(run, pending.result()), None
+                rested = 2 * time.perf_counter() - asked
             member = self._shown
             run = dataclasses.replace(
                 run, done=done, policy=policies[member], q_values=None if q_values is None else q_values[member]
             )
-            if pending is None:
+            if pending is None and time.perf_counter() >= rested:
+                asked = time.perf_counter()
                 pending = judge.submit(_judge, run.oracle, done, policies, q_values)
             self.run = run
             self.on_look(self)
             showing = time.perf_counter() - trained
-        if pending is not None:
+        if run.done > run.judged.updates:
             self._halt.set()
             self.on_look(self)  # it has stopped; the last judgement takes a moment
-            run = self._adopted(run, pending.result())
+            run = run if pending is None else self._adopted(run, pending.result())
             if run.judged.updates < run.done:
                 run = self._adopted(run, _judge(run.oracle, run.done, *self._snapshot(run.oracle)))
             self.run = dataclasses.replace(run, policy=run.judged.policy, q_values=run.judged.q_values)

@@ -1,5 +1,6 @@
 """Live training, painted data and the probe without a browser: what the panels show is what the package computes."""
 
+import dataclasses
 import functools
 import threading
 
@@ -193,17 +194,12 @@ def test_blocks_are_the_free_places(maze):
     assert not any(maze.walls[int(x), int(y)] for x, y in places)
 
 
-def test_the_policy_towards_a_place_arrives_and_passes_the_goal_by():
-    maze = MAZES["medium"]
-    oracle = solved(maze)
-    centres = maze.positions(oracle.observations)
-    for place in ((5.5, 2.5), (0.5, 4.5)):
-        there = in_block(maze, place, centres)
-        follower = RouteFollower(oracle, [place], noise=0.0, onward=False, seeds=20)
-        runs = explore(follower, maze, 60, progress=False)
-        arrived = [in_block(maze, place, run.positions).any() for run in runs]
-        assert np.mean(arrived) > 0.9
-        assert there.sum() == oracle.resolution**2
+@pytest.mark.parametrize(("start", "place"), [((0.5, 0.5), (5.5, 2.5)), ((0.5, 4.5), (5.5, 2.5))])
+def test_the_policy_towards_a_place_arrives_also_from_beside_the_goal(start, place):
+    maze = dataclasses.replace(MAZES["medium"], start=start)
+    follower = RouteFollower(solved(MAZES["medium"]), [place], noise=0.0, onward=False, seeds=20)
+    firsts = [run.episodes[0] for run in explore(follower, maze, 60, progress=False)]
+    assert np.mean([in_block(maze, place, first.positions).any() for first in firsts]) > 0.9
 
 
 def test_a_route_visits_its_waypoints_in_order_and_anew_in_each_episode():
@@ -312,6 +308,12 @@ def test_train_stop_pin_and_compare():
     assert "<td" in view.table.value
     view.show_code.value = True
     assert "agent = BC(seeds=2)" in view.code.value
+    view.fields["updates"].number.value = 20_000
+    view.buttons["Train"].click()
+    view.buttons["Stop"].click()
+    assert view.buttons["Stop"].disabled, "it answers at once"
+    view.training.join(120)
+    assert view.status.words.startswith("Stopped. BC")
     view.buttons["Reset"].click()
     assert (view.training, view.pins, view.table.value) == (None, [], "")
 
@@ -356,6 +358,11 @@ def test_errors_are_one_line_in_the_panel():
     assert 'role="alert"' in view.status.value
     assert view.training is None
     view.fields["alpha"].number.value = 1
+    view.fields["updates"].number.value = 0
+    view.buttons["Train"].click()
+    assert view.status.words == "updates is 0; expected an integer from 1 to 20,000 here"
+    assert view.training is None
+    view.fields["updates"].number.value = 40
     view.fields["learning_rate"].number.value = 1e30
     view.buttons["Train"].click()
     view.training.join(120)

@@ -1,6 +1,7 @@
 """The report: finished parts are kept, and what is committed says what the README and the course say."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,9 @@ import pytest
 
 from rlkit_mini import report
 from rlkit_mini.__main__ import BEGIN, END
+from rlkit_mini.experiments import EXPERIMENTS
+from rlkit_mini.report_figures import FIGURES
+from rlkit_mini.snippets import DIFFERENCES, gap
 
 ROOT = Path(__file__).parent.parent
 RESULTS = json.loads((ROOT / "figures" / "report.json").read_text())
@@ -21,19 +25,57 @@ def two_parts(monkeypatch):
 def test_a_second_call_runs_only_what_is_missing(two_parts, tmp_path):
     first = report.run_report(tmp_path, seeds=2, steps=3, jobs=1)
     kept, lost = sorted(tmp_path.rglob("*.json"))
+    assert "medium-lazy-bc" in kept.name
     written = kept.stat().st_mtime_ns
     lost.unlink()
     second = report.run_report(tmp_path, seeds=2, steps=3, jobs=1)
     assert kept.stat().st_mtime_ns == written
-    for result in (*first.values(), *second.values()):  # the only things that two runs do not share
-        result.pop("seconds", None)
-        result.get("row", {}).pop("seconds", None)
+    for result in (*first.values(), *second.values()):
+        result.pop("seconds", None)  # the only thing that two runs do not share
     assert second == first
 
 
 def test_other_numbers_of_seeds_or_steps_are_other_parts(two_parts, tmp_path):
     report.run_report(tmp_path, seeds=2, steps=3, jobs=1)
     assert len(report.run_report(tmp_path, seeds=1, steps=3, jobs=1)["medium-lazy: BC"]["returns"]) == 1
+
+
+def test_a_choice_is_made_seed_by_seed_and_only_the_last_way_peeks():
+    candidates = [
+        {"td_errors": [3, 1], "fitted_q": [-5, -9], "returns": [-30, -20]},
+        {"td_errors": [2, 4], "fitted_q": [-6, -8], "returns": [-10, -40]},
+    ]
+    chosen = {way: picks.tolist() for way, picks in report.picks({"candidates": candidates}).items()}
+    assert chosen == {"least TD error": [1, 0], "highest fitted Q": [0, 1], "best in truth": [1, 0]}
+
+
+def test_choosing_judges_every_candidate_on_held_out_episodes():
+    result = report.run_part("choose", "choosing: medium-near-expert", seeds=2, steps=4)
+    assert [(row["agent"], row["updates"]) for row in result["candidates"]] == [
+        (label, updates) for label in report.CANDIDATES for updates in (2, 4)
+    ]
+    for row in result["candidates"]:
+        assert all(len(row[key]) == 2 for key in ("returns", "td_errors", "fitted_q", "true"))
+    assert 150 < result["held_out"] < 250  # a fifth of 1,000 steps, in whole episodes
+
+
+def test_the_shorter_explorations_are_beginnings_of_the_long_one():
+    long = RESULTS[report.LONG_RUN]
+    for name, steps in {"pointmass_medium_rnd": 10_000, "pointmass_medium_rnd_1000": 1_000}.items():
+        assert RESULTS[name]["steps"] == RESULTS[name]["curve"]["steps"][-1] == steps
+        at = long["curve"]["steps"].index(steps)
+        assert RESULTS[name]["coverage"] == long["curve"]["coverage"][at]
+        assert RESULTS[name]["goals"] == long["curve"]["goals"][at]
+
+
+def test_the_report_holds_every_experiment_and_difference():
+    assert set(EXPERIMENTS) | set(DIFFERENCES) <= RESULTS.keys()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_drawn_from_the_results_alone(name):
+    figure = FIGURES[name](RESULTS)
+    assert all(ax.get_title(loc="left") for ax in figure.axes if ax.lines)
 
 
 def test_readme_holds_the_committed_results():
@@ -79,3 +121,46 @@ def test_rnd_covers_more_than_random_and_than_itself_without_a_bonus(maze):
     }
     assert covered["rnd"] > covered["random"] + 0.05
     assert covered["rnd"] > covered["rnd_control"]
+
+
+# The goals of the course's experiments, and what they teach
+
+
+def middle(name):
+    return RESULTS[name]["interquartile_mean"]
+
+
+@pytest.mark.parametrize(("agent", "factor"), [("dqn", 1.1), ("cql", 1.1), ("awac", 1.1), ("iql", 1.2)])
+def test_on_medium_the_interquartile_mean_is_near_the_optimum(agent, factor):
+    assert middle(f"pointmass_medium_{agent}") > factor * RESULTS[f"pointmass_medium_{agent}"]["optimal_return"]
+
+
+def test_easy_is_solved_and_hard_cql_is_above_45():
+    assert all(middle(f"pointmass_easy_{agent}") > -15 for agent in ("dqn", "cql", "awac", "iql"))
+    assert middle("pointmass_hard_cql") > -45
+
+
+def test_fine_tuning_is_stably_above_40_for_most_seeds_and_its_control_is_worse():
+    result = RESULTS["pointmass_hard_cql_finetune"]
+    history, control = (np.array(result[key]["returns"]) for key in ("history", "control"))
+    late = np.array(result["history"]["updates"]) > math.ceil(0.75 * result["updates"])
+    assert late.sum() >= 4
+    assert (history[late].min(axis=0) > -40).sum() > len(result["returns"]) / 2
+    assert np.median(history[-1]) > np.median(control[-1])
+
+
+def test_fitted_q_chooses_better_than_the_td_error_on_narrow_good_data():
+    for data in ("medium-near-expert", "hard-near-expert"):
+        result = RESULTS[f"choosing: {data}"]
+        returns = np.array([row["returns"] for row in result["candidates"]])
+        chosen = {way: returns[picks, np.arange(len(picks))] for way, picks in report.picks(result).items()}
+        assert np.median(chosen["highest fitted Q"]) > np.median(chosen["least TD error"])
+        assert (chosen["best in truth"] >= chosen["highest fitted Q"]).all()
+
+
+def test_what_the_documents_code_costs():
+    for name in ("CQL: one random action, minus all", "AWAC: the actor never acts", "AWAC: a maximum in the target"):
+        result = RESULTS[name]
+        assert np.median(result["altered"]["returns"]) < np.median(result["control"]["returns"])
+    first = RESULTS["CQL: one random action, minus all"]
+    assert gap(first["altered"]) > gap(first["control"]) + 5

@@ -9,13 +9,13 @@ import time
 import ipywidgets as widgets
 
 from rlkit_mini.data import Transitions, list_datasets
-from rlkit_mini.live import ALGORITHMS, Run, Settings, Source, Training, defaults
+from rlkit_mini.live import ALGORITHMS, Run, Settings, Source, Training, check_limit, defaults
 from rlkit_mini.live_views import LiveFigure, run_in_words
 from rlkit_mini.tables import Table, with_interval
 from rlkit_mini.widgets.controls import STYLE, NumberField, Status, button, choice, picture, rows_of
 
 MOST_PINS = 6
-RATE = 1.1e6  # bytes of pictures a second at most, for a moment: Jupyter's server drops more than 1e6 in the mean
+RATE = 1e6  # bytes of pictures a second at most: Jupyter's server drops what is more
 
 
 class LiveTrainer(widgets.VBox):
@@ -99,13 +99,14 @@ class LiveTrainer(widgets.VBox):
     def train(self) -> None:
         """Train with the settings as they are now."""
         try:
-            settings, updates = self.settings(), self._population["updates"].value
-            training = self.training
+            settings, updates, training = self.settings(), self._population["updates"].value, self.training
+            check_limit("updates", updates)
             if training and training.settings == settings and training.running and training.updates == updates:
                 return
             if training is None or training.settings != settings or training.run is None:
                 fresh = Training(settings, self._look)
-                self.stop()
+                if training is not None:
+                    training.stop()
                 self.training = fresh
                 self._compare()
             if not self.training.running and self.training.done >= updates:
@@ -120,7 +121,9 @@ class LiveTrainer(widgets.VBox):
     def stop(self) -> None:
         """Stop; what was learnt is kept, and `train` goes on."""
         if self.training is not None:
+            self.status.say("Stopping.")
             self.training.stop()
+            self._enable()
 
     def pin(self) -> None:
         """Keep the run as it is now."""
@@ -132,7 +135,8 @@ class LiveTrainer(widgets.VBox):
 
     def reset(self) -> None:
         """As it was at first, on the chosen data set."""
-        self.stop()
+        if self.training is not None:
+            self.training.stop()
         self.training, self.pins, self._figure = None, [], None
         self._lay_out({})
         self.picture.layout.display = "none"
@@ -155,12 +159,12 @@ class LiveTrainer(widgets.VBox):
         """From the training's thread: something is new."""
         if training is not self.training:
             return
-        now, stopped = time.monotonic(), not training.running
-        if stopped or now - self._drawn > len(self.picture.value) / RATE:
-            self._drawn = now
-            self._tell(training)
-            self._enable()
-            self._draw(training)
+        if training.running:
+            time.sleep(max(0.0, self._drawn + len(self.picture.value) / RATE - time.monotonic()))
+        self._drawn = time.monotonic()
+        self._tell(training)
+        self._enable()
+        self._draw(training)
         if training.ended:
             for listener in self.on_end:
                 listener(training.run)
