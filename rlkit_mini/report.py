@@ -22,7 +22,7 @@ from rlkit_mini.experiments import EXPERIMENTS, as_row, run_exploration, run_fin
 from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import Oracle
-from rlkit_mini.snippets import DIFFERENCES, gap, run_difference
+from rlkit_mini.snippets import DIFFERENCES, EXPLORED, gap, run_difference
 from rlkit_mini.tables import start_values, with_interval
 from rlkit_mini.training import train_offline
 
@@ -38,6 +38,12 @@ AGENTS = {
 }
 CANDIDATES = ("DQN", "CQL, α 0.1", "CQL, α 1", "AWAC", "IQL")  # to choose from without acting: those with a critic
 CHECKPOINTS = 2
+SHARED = {  # comparisons that are trainings too: the same agent on the same data
+    "medium-rnd: DQN": "pointmass_medium_dqn",
+    "medium-rnd: CQL, α 0.1": "pointmass_medium_cql",
+    "medium-rnd: CQL, α 1": "pointmass_medium_cql_alpha1",
+    "medium-rnd: IQL": "pointmass_medium_iql",
+}
 SIZES = (1_000, 5_000, 10_000, 20_000)
 LONG_RUN = "pointmass_medium_rnd_20000"  # its beginnings are the smaller explorations of the medium maze
 CONTROL = "without the bonus"  # RND's control: the same agent, with rnd_weight 0
@@ -52,7 +58,7 @@ def parts() -> list[tuple[str, str]]:
         "finetune": [name for name, row in EXPERIMENTS.items() if row.command == "finetune"],
         "explore": explorations,
         "train": [name for name, row in EXPERIMENTS.items() if row.command == "train"],
-        "compare": [f"{data}: {label}" for data in DATA for label in AGENTS],
+        "compare": [name for data in DATA for label in AGENTS if (name := f"{data}: {label}") not in SHARED],
         "snippet": list(DIFFERENCES),
     }
     return [(kind, name) for kind, names in kinds.items() for name in names]
@@ -70,7 +76,10 @@ def run_part(kind: str, name: str, seeds: int, steps: int | None = None) -> dict
         return run_training(EXPERIMENTS[name], seeds, steps, progress=False).summary
     if kind == "finetune":
         return run_fine_tuning(EXPERIMENTS[name], seeds, steps, steps, progress=False).summary
-    return {"choose": _choosing, "compare": _comparison, "snippet": run_difference}[kind](name, seeds, steps)
+    if kind == "snippet":  # an explorer's control is another part's beginning
+        sides = ("altered",) if DIFFERENCES[name].data in MAZES else ("altered", "control")
+        return run_difference(name, seeds, steps, sides)
+    return (_choosing if kind == "choose" else _comparison)(name, seeds, steps)
 
 
 def _comparison(name: str, seeds: int, steps: int | None) -> dict:
@@ -144,21 +153,35 @@ def run_report(folder: Path, seeds: int = 8, steps: int | None = None, jobs: int
             with whole_file(path) as part:
                 part.write_text(json.dumps(results[name], indent=1) + "\n")
     results = {name: results[name] for _, name in parts()}
-    return results | (_beginnings(results[LONG_RUN]) if LONG_RUN in results else {})
+    shared = {name: _as_comparison(name, results[twin]) for name, twin in SHARED.items() if twin in results}
+    for name in DIFFERENCES.keys() & results.keys():
+        if "control" not in results[name]:
+            results[name]["control"] = _beginning(results[f"pointmass_{results[name]['data']}_rnd"], EXPLORED)
+    return results | shared | (_beginnings(results[LONG_RUN]) if LONG_RUN in results else {})
+
+
+def _as_comparison(name: str, training: dict) -> dict:
+    data, label = name.split(": ")
+    facts = ("optimal_return", "behaviour_return", "best_return_of_data", "returns")
+    starts = {"believed": training["start_values_estimated"], "true": training["start_values_true"]}
+    return {"data": data, "agent": label} | {fact: training[fact] for fact in facts} | starts
 
 
 def _beginnings(run: dict) -> dict[str, dict]:
     """The explorations that are beginnings of the long one."""
     found = {}
     for name in ("pointmass_medium_rnd", *(f"pointmass_medium_rnd_{size}" for size in SIZES[:-1])):
-        points = np.array(run["curve"]["steps"])
-        kept = max(1, np.count_nonzero(points <= EXPERIMENTS[name].steps))
-        curve = {key: values[:kept] for key, values in run["curve"].items()}
-        last = {"coverage": curve["coverage"][-1], "worst": min(curve["coverage"][-1]), "goals": curve["goals"][-1]}
-        share = run["seconds"] * curve["steps"][-1] / run["steps"]
-        facts = {"experiment": name, "dataset": EXPERIMENTS[name].dataset, "steps": curve["steps"][-1]}
-        found[name] = facts | last | {"seconds": share, "curve": curve}
+        facts = _beginning(run, EXPERIMENTS[name].steps)
+        facts |= {"experiment": name, "dataset": EXPERIMENTS[name].dataset, "worst": min(facts["coverage"])}
+        found[name] = facts | {"seconds": run["seconds"] * facts["steps"] / run["steps"]}
     return found
+
+
+def _beginning(run: dict, steps: int) -> dict:
+    """An exploration's curve up to some steps, and what is true there."""
+    kept = max(1, np.count_nonzero(np.array(run["curve"]["steps"]) <= steps))
+    curve = {key: values[:kept] for key, values in run["curve"].items()}
+    return {key: values[-1] for key, values in curve.items()} | {"curve": curve}
 
 
 def markdown(results: dict[str, dict]) -> str:

@@ -119,7 +119,7 @@ def draw_finetune(results: dict[str, dict]):
 
 
 def draw_fine_tuning(summaries: dict[str, dict]):
-    """Returns of fine-tunings by label before and after they go online, each beside its control that never does.
+    """Returns of fine-tunings by label, before and after they go online, each beside its control, which never does.
 
     Args:
         summaries: of `run_fine_tuning`.
@@ -140,8 +140,14 @@ def draw_fine_tuning(summaries: dict[str, dict]):
         fontsize=9,
         color=INK,
     )
-    title = f"A little acting repairs what data alone cannot say ({first['dataset'].removeprefix('pointmass/')})"
-    describe(ax, title + "; thin: worst seed", "updates (online: one a step)", RETURN, "center right")
+    data = first["dataset"].removeprefix("pointmass/").removesuffix("-v0")
+    describe(
+        ax,
+        f"What did the acting add? Only what the control lacks ({data}; thin: worst seed)",
+        "updates (online: one a step)",
+        RETURN,
+        "center right",
+    )
     lines = {"J*": "optimal_return", "best of data": "best_return_of_data", "behaviour": "behaviour_return"}
     draw_references(ax, {name: first[key] for name, key in lines.items() if first[key] is not None})
     return figure

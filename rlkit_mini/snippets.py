@@ -155,15 +155,18 @@ DIFFERENCES = {
 }
 
 
-def run_difference(name: str, seeds: int = 8, steps: int | None = None) -> dict:
+EXPLORED = 5_000  # steps
+
+
+def run_difference(name: str, seeds: int = 8, steps: int | None = None, sides=("altered", "control")) -> dict:
     """Altered agent and control: of learners the exact returns and the values at the start, of explorers coverage."""
     difference = DIFFERENCES[name]
     result = {"difference": name, "says": difference.says, "data": difference.data}
-    for label, make_agent in (("altered", difference.altered), ("control", difference.control)):
+    for label in sides:
         torch.manual_seed(0)  # of the random actions
-        agent = make_agent(seeds=seeds)
+        agent = getattr(difference, label)(seeds=seeds)
         if difference.data in MAZES:
-            runs = explore(agent, MAZES[difference.data], steps or 5_000, progress=False)
+            runs = explore(agent, MAZES[difference.data], steps or EXPLORED, progress=False)
             result[label] = {
                 "coverage": [coverage(run.positions, run.maze.walls) for run in runs],
                 "goals": [int(run.terminations.sum()) for run in runs],

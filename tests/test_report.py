@@ -140,22 +140,25 @@ def test_easy_is_solved_and_hard_cql_is_above_45():
     assert middle("pointmass_hard_cql") > -45
 
 
-def test_fine_tuning_is_stably_above_40_for_most_seeds_and_its_control_is_worse():
+def test_fine_tuning_is_stably_above_40_for_most_seeds_and_so_is_its_control():
     result = RESULTS["pointmass_hard_cql_finetune"]
     history, control = (np.array(result[key]["returns"]) for key in ("history", "control"))
     late = np.array(result["history"]["updates"]) > math.ceil(0.75 * result["updates"])
     assert late.sum() >= 4
-    assert (history[late].min(axis=0) > -40).sum() > len(result["returns"]) / 2
-    assert np.median(history[-1]) > np.median(control[-1])
+    for returns in (history[late], control[late]):
+        assert (np.median(returns, axis=0) > -38).all()
+        assert ((returns > -40).mean(axis=0) >= 0.8).sum() > len(result["returns"]) / 2
 
 
-def test_fitted_q_chooses_better_than_the_td_error_on_narrow_good_data():
-    for data in ("medium-near-expert", "hard-near-expert"):
+def test_choosing_without_acting_works_on_broad_data_and_fails_on_lazy_data():
+    for data, works in (("medium-rnd", True), ("medium-lazy", False)):
         result = RESULTS[f"choosing: {data}"]
         returns = np.array([row["returns"] for row in result["candidates"]])
         chosen = {way: returns[picks, np.arange(len(picks))] for way, picks in report.picks(result).items()}
-        assert np.median(chosen["highest fitted Q"]) > np.median(chosen["least TD error"])
-        assert (chosen["best in truth"] >= chosen["highest fitted Q"]).all()
+        best = np.median(chosen.pop("best in truth"))
+        assert best > 1.1 * result["optimal_return"]
+        for way, found in chosen.items():
+            assert (np.median(found) > 1.1 * best) == works, way
 
 
 def test_what_the_documents_code_costs():
