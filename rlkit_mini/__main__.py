@@ -9,7 +9,6 @@ from pathlib import Path
 
 import tyro
 
-from rlkit_mini.bench import run_benchmark
 from rlkit_mini.data import save_dataset
 from rlkit_mini.experiments import EXPERIMENTS, Experiment, as_row, run_exploration, run_fine_tuning, run_training
 from rlkit_mini.files import whole_file
@@ -168,11 +167,11 @@ def report(
         for name, figure in pictures.items():
             save_figure(figure, name, folder)
     with whole_file(out / "report.md") as part:
-        part.write_text(tables + "\n")
+        part.write_text(tables + "\n", encoding="utf-8")
     if publish:
-        before, _, rest = (ROOT / "README.md").read_text().partition(BEGIN)
+        before, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition(BEGIN)
         with whole_file(ROOT / "README.md") as part:
-            part.write_text(f"{before}{BEGIN}\n{tables}\n{END}{rest.partition(END)[2]}")
+            part.write_text(f"{before}{BEGIN}\n{tables}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
     print(tables)
     print(f"written to {out}")
 
@@ -185,6 +184,8 @@ def bench(seconds: float = 1.0, out: Path = Path("results/bench")) -> None:
         seconds: to measure each rate.
         out: where the tables go, as JSON.
     """
+    from rlkit_mini.bench import run_benchmark
+
     tables = run_benchmark(seconds)
     with whole_file(out / "bench.json") as part:
         part.write_text(json.dumps(tables, indent=1) + "\n")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import resource
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -91,13 +91,12 @@ class PlainLoop:
         observations, actions, rewards, after, ended = (torch.from_numpy(column[picks]) for column in self.columns)
         rows = torch.arange(self.batch_size)
         with torch.no_grad():
-            target_q = self.target(after)
             if self.name == "AWAC":
-                following = (torch.softmax(self.actor(after), dim=-1) * target_q).sum(dim=-1)
+                following = (torch.softmax(self.actor(after), dim=-1) * self.target(after)).sum(dim=-1)
             elif self.name == "IQL":
                 following = self.value(after)[:, 0]
             else:
-                following = target_q[rows, self.critic(after).argmax(dim=-1)]
+                following = self.target(after)[rows, self.critic(after).argmax(dim=-1)]
             y = rewards + 0.95 * (1 - ended) * following
         if self.name == "IQL":
             with torch.no_grad():
@@ -112,10 +111,13 @@ class PlainLoop:
         self._descend(0, loss)
         if self.name in ("AWAC", "IQL"):
             with torch.no_grad():
-                q_values = self.critic(observations)
-                baseline = (torch.softmax(self.actor(observations), dim=-1) * q_values).sum(dim=-1)
-                baseline = self.value(observations)[:, 0] if self.name == "IQL" else baseline
-                weights = torch.exp((q_values[rows, actions] - baseline) / 0.3).clamp(max=100)
+                if self.name == "IQL":
+                    advantages = data_values - self.value(observations)[:, 0]
+                else:
+                    q_values = self.critic(observations)
+                    baseline = (torch.softmax(self.actor(observations), dim=-1) * q_values).sum(dim=-1)
+                    advantages = q_values[rows, actions] - baseline
+                weights = torch.exp(advantages / 0.3).clamp(max=100)
             likelihood = torch.log_softmax(self.actor(observations), dim=-1)[rows, actions]
             self._descend(2, -(weights * likelihood).mean())
         self.updates += 1
@@ -166,7 +168,8 @@ def measure_solving() -> list[dict]:
     rows = []
     for maze, name in SOLVED.items():
         data, oracle = load_dataset(f"pointmass/{name}-v0"), Oracle(MAZES[maze])
-        agent = CQL(alpha=1.0 if "expert" in name else 0.1, seeds=8)
+        alpha = 1.0 if "expert" in name else 0.1
+        agent = CQL(alpha=alpha, seeds=8)
 
         def train(updates: int, agent=agent, data=data) -> None:
             train_offline(agent, data, updates, progress=False)
@@ -175,7 +178,7 @@ def measure_solving() -> list[dict]:
             return oracle.evaluate(agent.policy(oracle.observations).numpy()).episode_return
 
         found = until_solved(train, returns, oracle.optimal_return, limit=20_000, step=250)
-        rows.append({"maze": maze, "data": name, "who": "8 seeds of CQL, defaults"} | found)
+        rows.append({"maze": maze, "data": name, "who": f"8 seeds of CQL, α {alpha:g}"} | found)
     data, oracle = load_dataset("pointmass/medium-rnd-v0"), Oracle(MAZES["medium"])
     torch.manual_seed(0)
     loop = PlainLoop("CQL", data)
@@ -236,8 +239,13 @@ def measure_the_rest(seconds: float) -> list[dict]:
         view.to_png()
         moves.append(time.perf_counter() - began)
     rows.append({"what": "slider, a move (median of 24)", "value": 1000 * statistics.median(moves), "unit": "ms"})
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return [*rows, {"what": "peak memory of this benchmark", "value": peak, "unit": "MiB"}]
+    if sys.platform != "win32":
+        import resource
+
+        unit = 1024**2 if sys.platform == "darwin" else 1024  # of a MiB
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+        rows.append({"what": "peak memory of this benchmark", "value": peak, "unit": "MiB"})
+    return rows
 
 
 def run_benchmark(seconds: float = 1.0) -> dict[str, list[dict]]:

@@ -87,7 +87,7 @@ class Transitions:
         return episode_returns(self.rewards.numpy(), self.terminations.numpy(), self.truncations.numpy())
 
     def split(self, every: int = 5) -> tuple[Transitions, Transitions]:
-        """Two parts: to train on, and every so-manieth episode, held out to judge by what was not trained on."""
+        """Two parts: to train on, and each `every`-th episode, held out to judge by what was not trained on."""
         episodes = self.episodes
         if not 2 <= every <= len(episodes):
             raise ValueError(f"every is {every}; expected 2 to {len(episodes)}, the number of episodes")

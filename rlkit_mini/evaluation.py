@@ -129,7 +129,7 @@ def fitted_q_evaluation(
     target_period: int = 20,
     seed: int = 0,
 ) -> np.ndarray:
-    """What a policy's start is worth, estimated from transitions alone (Le et al. 2019, arXiv 1903.08738, section 4.1).
+    """What a policy's start is worth, estimated from transitions alone (Le et al. 2019, arXiv 1903.08738).
 
     A critic is fitted to y = r + discount * m * sum_a' pi(a' | s') Q(s', a'), kept within what rewards like the
     transitions' can add up to. It knows no more than they do: where the policy takes actions that they lack, its guess
@@ -146,6 +146,11 @@ def fitted_q_evaluation(
     Returns:
         the estimated discounted value at the start: (members,), or () for one policy.
     """
+    if min(updates, batch_size, target_period, len(transitions)) < 1:
+        raise ValueError(
+            f"updates is {updates}, batch_size {batch_size}, target_period {target_period}, with {len(transitions)} "
+            "transitions; expected at least 1 of each"
+        )
     after, start = transitions.next_observations, transitions.maze.observe(np.array([transitions.maze.start]))
     probabilities, at_start = (torch.as_tensor(policy(places)).float() for places in (after, torch.from_numpy(start)))
     if probabilities.shape[-2:] != (len(after), len(ACTIONS)):

@@ -57,7 +57,7 @@ class Experiment:
         if self.steps != self.course_steps:
             changed.append(f"{self.course_steps:,} updates")
         if self.online_steps != self.course_online_steps:
-            changed.append(f"{self.course_online_steps:,} online")
+            changed.append(f"{self.course_online_steps:,} online, epsilon {COURSE_EPSILON}")
         return "course: " + ", ".join(changed) if changed else "as in the course"
 
 
@@ -68,9 +68,10 @@ COURSE_OFFLINE = {
     DQN: COURSE_CRITIC,
     CQL: COURSE_CRITIC,
     AWAC: COURSE_CRITIC | {"temperature": 1.0, "actor_hidden": (128, 128)},
-    IQL: COURSE_CRITIC | {"temperature": 10.0, "expectile": 0.99},
+    IQL: COURSE_CRITIC | {"temperature": 10.0, "expectile": 0.99, "actor_hidden": (128, 128)},
 }
-# Ours where they are not the agents' defaults; λ was chosen on seeds 100 to 107, results are on seeds from 0
+COURSE_EPSILON = 0.3  # share of random actions in fine-tuning
+# What we set; λ was chosen on seeds 100 to 107, results are on seeds from 0
 PRESET = {CQL: {"alpha": 0.1}, AWAC: {"temperature": 0.1}}
 
 
@@ -161,7 +162,7 @@ def as_row(summary: dict) -> dict[str, str]:
             "worst seed": f"{summary['worst']:.2f}",
             "goals a member": f"{np.mean(summary['goals']):.1f}",
             "steps": f"{summary['steps']:,}",
-            "seconds": f"{summary['seconds']:.1f}",
+            "seconds": "–" if summary["seconds"] is None else f"{summary['seconds']:.1f}",
         }
     behaviour = summary["behaviour_return"]
     return {
@@ -191,7 +192,7 @@ def run_training(
     data, agent = load_dataset(experiment.dataset), experiment.make_agent(seeds, course)
     oracle = Oracle(data.maze)
     updates = (experiment.course_steps if course else experiment.steps) if steps is None else steps
-    evaluations = 10 if log_interval is None else max(1, updates // log_interval)
+    evaluations = _looks(updates, log_interval, usual=10)
     began = time.perf_counter()
     history = train_offline(agent, data, updates, oracle, evaluations, progress=progress)
     return _held_against_the_truth(experiment, agent, oracle, data, history, time.perf_counter() - began)
@@ -213,13 +214,23 @@ def run_fine_tuning(
     if online_steps is None:
         online_steps = experiment.course_online_steps if course else experiment.online_steps
     total = updates + online_steps
-    evaluations = 20 if log_interval is None else max(1, total // log_interval)
+    evaluations = _looks(total, log_interval, usual=20)
     began = time.perf_counter()
     history = fine_tune(
-        agent, data, data.maze, updates, online_steps, oracle=oracle, evaluations=evaluations, progress=progress
+        agent,
+        data,
+        data.maze,
+        updates,
+        online_steps,
+        epsilon=COURSE_EPSILON if course else 0.1,
+        oracle=oracle,
+        evaluations=evaluations,
+        progress=progress,
     )
     seconds = time.perf_counter() - began
     result = _held_against_the_truth(experiment, agent, oracle, data, history, seconds)
+    if history.updates[-1] < total:
+        raise RuntimeError(f"{experiment.name} was interrupted; without its control nothing is shown")
     control = experiment.make_agent(seeds, course)
     result.control = train_offline(control, data, total, oracle, evaluations, progress=progress)
     result.summary |= {"online_from": updates, "control": _as_lists(result.control)}
@@ -257,6 +268,13 @@ def _held_against_the_truth(
     return TrainingResult(experiment, agent, oracle, data, history, summary)
 
 
+def _looks(total: int, log_interval: int | None, usual: int) -> int:
+    """How often to look at a run of `total` steps."""
+    if log_interval is not None and log_interval < 1:
+        raise ValueError(f"log_interval is {log_interval}; expected at least 1")
+    return usual if log_interval is None else max(1, total // log_interval)
+
+
 def _as_lists(history: History) -> dict[str, list]:
     return {"updates": history.updates.tolist(), "returns": history.returns.round(2).tolist()}
 
@@ -274,7 +292,7 @@ def run_exploration(
     began = time.perf_counter()
     data = explore(experiment.make_agent(seeds, course), maze, experiment.steps if steps is None else steps, progress)
     seconds = time.perf_counter() - began
-    points = 20 if log_interval is None else max(1, len(data[0]) // log_interval)
+    points = _looks(len(data[0]), log_interval, usual=20)
     marks = np.unique(np.linspace(0, len(data[0]), points + 1)[1:].astype(int))
     coverages = coverage_curve(data, marks)
     low, high = bootstrap_interval(coverages[-1])

@@ -35,7 +35,7 @@ def symmetric_picks(uniforms: np.ndarray, given: int, collected: int) -> np.ndar
     if not (given and collected):
         return uniform_picks(uniforms, given, collected)
     from_given = np.arange(uniforms.shape[-1]) < uniforms.shape[-1] // 2
-    return np.where(from_given, uniforms * given, given + uniforms * collected).astype(np.int64)
+    return np.where(from_given, (uniforms * given).astype(np.int64), given + (uniforms * collected).astype(np.int64))
 
 
 class Replay:
@@ -47,7 +47,8 @@ class Replay:
         picks: `uniform_picks`, or another function like it.
 
     Raises:
-        ValueError: data sets of unequal length, without transitions, or as many as fit no population.
+        ValueError: data sets of unequal length, without transitions, or as many as fit no population; in `sample`,
+            picks that are not there.
     """
 
     def __init__(
@@ -58,6 +59,8 @@ class Replay:
         picks: Callable = uniform_picks,
     ) -> None:
         each = [] if data is None else [data] if isinstance(data, Transitions) else list(data)
+        if data is None and not room:
+            raise ValueError("there are no transitions to learn from; expected data")
         if data is not None and len(each) not in (1, agent.members):
             raise ValueError(f"{len(each)} data sets for {agent.members} members; expected one, or one a member")
         lengths = {len(transitions) for transitions in each}
@@ -93,7 +96,10 @@ class Replay:
     def sample(self) -> Batch:
         """A minibatch a member (members, batch, ...), drawn with replacement from the stream of its seed."""
         uniforms = self.agent.minibatches.draw(self.agent.batch_size)
-        picks = torch.from_numpy(self.picks(uniforms, self.given, self.size - self.given)).to(self.agent.device)
+        picks = np.asarray(self.picks(uniforms, self.given, self.size - self.given))
+        if picks.min() < 0 or picks.max() >= self.size:
+            raise ValueError(f"picks go from {picks.min()} to {picks.max()}; expected 0 to {self.size - 1}")
+        picks = torch.from_numpy(picks).to(self.agent.device)
         return Batch(*(column[self._rows, picks] for column in self.stored))
 
     def transitions(self, maze: Maze, since: int = 0) -> list[Transitions]:

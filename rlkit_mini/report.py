@@ -107,7 +107,7 @@ def _comparison(name: str, seeds: int, steps: int | None) -> dict:
 
 
 def _choosing(name: str, seeds: int, steps: int | None) -> dict:
-    """Candidates trained on four of five episodes, judged by the fifth ones: arrays (candidates, seeds)."""
+    """Candidates trained on four of five episodes, judged by the fifth ones: a row each, its lists over seeds."""
     data = load_dataset(f"pointmass/{name.removeprefix('choosing: ')}-v0")
     oracle = Oracle(data.maze)
     train, held_out = data.split(every=5)
@@ -147,11 +147,15 @@ def run_report(folder: Path, seeds: int = 8, steps: int | None = None, jobs: int
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     with ProcessPoolExecutor(jobs or os.cpu_count(), mp_context=context) as pool:
         running = {pool.submit(run_part, kind, name, seeds, steps): (name, path) for kind, name, path in missing}
-        for future in tqdm(as_completed(running), total=len(running), desc="report", unit="part"):
-            name, path = running[future]
-            results[name] = future.result()
-            with whole_file(path) as part:
-                part.write_text(json.dumps(results[name], indent=1) + "\n")
+        try:
+            for future in tqdm(as_completed(running), total=len(running), desc="report", unit="part"):
+                name, path = running[future]
+                results[name] = future.result()
+                with whole_file(path) as part:
+                    part.write_text(json.dumps(results[name], indent=1) + "\n")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     results = {name: results[name] for _, name in parts()}
     shared = {name: _as_comparison(name, results[twin]) for name, twin in SHARED.items() if twin in results}
     for name in DIFFERENCES.keys() & results.keys():
@@ -173,7 +177,7 @@ def _beginnings(run: dict) -> dict[str, dict]:
     for name in ("pointmass_medium_rnd", *(f"pointmass_medium_rnd_{size}" for size in SIZES[:-1])):
         facts = _beginning(run, EXPERIMENTS[name].steps)
         facts |= {"experiment": name, "dataset": EXPERIMENTS[name].dataset, "worst": min(facts["coverage"])}
-        found[name] = facts | {"seconds": run["seconds"] * facts["steps"] / run["steps"]}
+        found[name] = facts | {"seconds": None}
     return found
 
 
@@ -205,13 +209,15 @@ def markdown(results: dict[str, dict]) -> str:
             _compared(data, results) for data in DATA
         ],
         "**Choosing without peeking.** Exact return of what each seed would have picked among "
-        f"{len(CANDIDATES) * CHECKPOINTS} candidates ({', '.join(CANDIDATES)}, half-way and at the end, trained on "
+        f"{len(CANDIDATES) * CHECKPOINTS} candidates ({'; '.join(CANDIDATES)}, half-way and at the end, trained on "
         "four of five episodes), by what it can know from the fifth; IQM [95% interval], and the most frequent pick.": [
             _chosen(data, results[f"choosing: {data}"]) for data in DATA
         ],
-        "**From the blog: what its code does differently**, beside a control, the same agent without it. Exact return "
-        "(of explorers: coverage), IQM [95% interval], worst seed; then by how much the value at the start is "
-        "overestimated (of explorers: how many found the goal).": [_altered(results[name]) for name in DIFFERENCES],
+        "**From the blog and the course's starter code: what they do differently**, beside a control, the same agent "
+        "without it. Exact return (of explorers: coverage), IQM [95% interval], worst seed; then by how much the value at "
+        "the start is overestimated (of explorers: how many found the goal).": [
+            _altered(results[name]) for name in DIFFERENCES
+        ],
         f"**The course's explorations**, {seeds} seeds each; medium's shorter ones are beginnings of the longest.": [
             as_row(results[name]) for name, row in EXPERIMENTS.items() if row.command == "explore"
         ],
@@ -225,11 +231,10 @@ def markdown(results: dict[str, dict]) -> str:
 def _compared(data: str, results: dict[str, dict]) -> dict[str, str]:
     rows = {label: results[f"{data}: {label}"] for label in AGENTS}
     facts = rows["DQN"]
-    gap = np.median(np.subtract(facts["believed"], facts["true"]))
     return (
         {"data": data, "J*": f"{facts['optimal_return']:.1f}", "behaviour": f"{facts['behaviour_return']:.1f}"}
         | {label: f"{np.median(row['returns']):.1f} ({min(row['returns']):.1f})" for label, row in rows.items()}
-        | {"DQN believes too much by": f"{gap:+.1f}"}
+        | {"DQN believes too much by": f"{gap(facts):+.1f}"}
     )
 
 
@@ -260,7 +265,11 @@ def _chosen(data: str, result: dict) -> dict[str, str]:
 
 
 def _altered(result: dict) -> dict[str, str]:
-    row = {"difference": result["difference"], "its code": result["says"], "data": result["data"]}
+    row = {
+        "difference": result["difference"],
+        "its code": DIFFERENCES[result["difference"]].says,
+        "data": result["data"],
+    }
     for label in ("altered", "control"):
         numbers = result[label]
         if "coverage" in numbers:

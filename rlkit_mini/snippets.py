@@ -1,4 +1,4 @@
-"""What the document that this course began with does differently in its code, each in an agent through its own hooks.
+"""What the blog post that this course began with, and its course's starter code, do differently, through agents' hooks.
 
 Each difference is trained beside its control, the same agent without it, on equal seeds and data; the numbers say what
 it costs, and sometimes that it costs nothing.
@@ -99,7 +99,7 @@ class Difference:
     """One difference and its control.
 
     Attributes:
-        says: what the document's code does.
+        says: what the code does.
         altered, control: make an agent from its seeds.
         data: "medium-lazy", ...; or the maze that an explorer explores.
         change: what the difference does to the data.
@@ -120,7 +120,7 @@ DIFFERENCES = {
     "bonus: unnormalised": Difference("adds the raw error", partial(RND, normalise=False), RND, "hard"),
     "bonus: of s": Difference("passes `obs` where the equation has s'", PaidForTheStart, RND, "hard"),
     "time limits as terminations": Difference(
-        "stores the end of an episode as `done`", DQN, DQN, "medium-rnd", limits_as_terminations
+        "starter code: `done` at the time limit", DQN, DQN, "medium-rnd", limits_as_terminations
     ),
     "CQL: one random action, minus all": Difference(
         "`logsumexp` of one random action, minus the mean of all",
@@ -148,9 +148,11 @@ DIFFERENCES = {
         "exp(A / λ) as it is", partial(AWAC, advantage_weights=unclipped_weights), AWAC, "medium-lazy"
     ),
     "AWAC: the actor never acts": Difference(
-        "acts by the critic's argmax", idle_actor(AWAC), AWAC, "medium-near-expert"
+        "starter code: the critic's argmax", idle_actor(AWAC), AWAC, "medium-near-expert"
     ),
-    "IQL: the actor never acts": Difference("acts by the critic's argmax", idle_actor(IQL), IQL, "medium-near-expert"),
+    "IQL: the actor never acts": Difference(
+        "starter code: the critic's argmax", idle_actor(IQL), IQL, "medium-near-expert"
+    ),
     "IQL: a target network for V": Difference("`target_value_critic`", TargetNetworkForV, IQL, "medium-lazy"),
 }
 

@@ -24,7 +24,7 @@ class History:
     Attributes:
         returns: (evaluations, members) exact returns of the greedy policy; None without an oracle.
         losses: (evaluations, members) mean since the evaluation before.
-        online_from: the update after which the agents collected data themselves; None if they never did.
+        online_from: the update after which the agents were to collect data themselves; None in offline training.
         collected: what they collected, one `Transitions` a member.
     """
 
@@ -105,13 +105,19 @@ def fine_tune(
         raise ValueError(f"updates is {updates} and epsilon {epsilon}; expected updates >= 0 and epsilon in [0, 1]")
     if data is None and updates:
         raise ValueError(f"updates is {updates}, and data None; expected data, or updates=0")
+    if oracle and oracle.maze != maze:
+        raise ValueError(f"the oracle is of {oracle.maze}, the maze to go on in is {maze}; expected the same")
     others = _mazes(data) - {maze}
     if others:
         raise ValueError(f"the data is from {_named(others)}, the maze to go on in is {maze}; expected the same")
     replay, total = Replay(agent, data, steps, picks), updates + steps
     marks = _evenly(total, evaluations) | ({updates} - {0})
     interaction = interact(agent, maze, replay, epsilon)
-    history = _train(agent, replay, total, marks, oracle, on_evaluation, progress, interaction, updates)
+    try:
+        history = _train(agent, replay, total, marks, oracle, on_evaluation, progress, interaction, updates)
+    except TrainingDivergedError as error:
+        error.history = dataclasses.replace(error.history, collected=replay.transitions(maze, since=replay.given))
+        raise
     return dataclasses.replace(history, collected=replay.transitions(maze, since=replay.given))
 
 

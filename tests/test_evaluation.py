@@ -228,6 +228,13 @@ def test_fitted_q_evaluation_refuses_what_is_no_policy(broad):
         fitted_q_evaluation(broad, lambda places: np.zeros(len(places)))
 
 
+@pytest.mark.parametrize("settings", [{"updates": 0}, {"batch_size": 0}, {"target_period": 0}, {"transitions": 0}])
+def test_fitted_q_evaluation_needs_at_least_one_of_everything(settings, broad):
+    data = broad[: settings.pop("transitions", 100)]
+    with pytest.raises(ValueError, match="expected at least 1 of each"):
+        fitted_q_evaluation(data, DQN().policy, **settings)
+
+
 def test_td_error_is_that_of_a_loop_over_members_and_transitions(broad):
     data, agent = broad[:50], CQL(alpha=[0.0, 5.0], seeds=2)
     train_offline(agent, data, updates=30, progress=False)

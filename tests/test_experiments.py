@@ -13,7 +13,7 @@ import pytest
 from rlkit_mini.experiments import EXPERIMENTS, run_exploration, run_fine_tuning, run_training
 from rlkit_mini.mazes import UnknownNameError
 
-SEED_DOCUMENT = (
+BLOG = (
     *(f"pointmass_{maze}_{agent}" for maze in ("easy", "medium", "hard") for agent in ("random", "rnd")),
     *(f"pointmass_medium_rnd_{size}" for size in (1000, 5000, 10000, 20000)),
     *(f"pointmass_{maze}_{agent}" for maze in ("easy", "medium", "hard") for agent in ("dqn", "cql", "awac", "iql")),
@@ -29,7 +29,7 @@ def command(*arguments, cwd):
     )
 
 
-@pytest.mark.parametrize("name", SEED_DOCUMENT)
+@pytest.mark.parametrize("name", BLOG)
 def test_every_name_runs(name):
     row = EXPERIMENTS[name]
     if row.command == "explore":
@@ -56,6 +56,13 @@ def test_the_courses_own_settings_run(name):
     assert run(row, seeds=1, steps=130 if explores else 2, course=True).summary
     agent = row.make_agent(1, course=True)
     assert (agent.features, agent.target_period, agent.batch_size) == ("position", 300, 128)
+
+
+@pytest.mark.parametrize("name", ["pointmass_medium_awac", "pointmass_hard_iql"])
+def test_the_courses_actors_are_wider_than_its_critics(name):
+    agent = EXPERIMENTS[name].make_agent(1, course=True)
+    assert tuple(agent.actor.network.layers[0][0].shape) == (1, 2, 128)
+    assert tuple(agent.critic.layers[0][0].shape) == (1, 2, 64)
 
 
 def test_an_unknown_name_gives_the_closest():
@@ -130,6 +137,7 @@ def test_training_writes_table_figure_and_agent(tmp_path):
         (["explore", "pointmass_easy_rnd", "--steps", "-5"], "at least 1"),
         (["train", "pointmass_easy_dqn", "--dataset-dir", "nowhere"], "easy-rnd"),
         (["train", "pointmass_easy_dqn", "--steps", "many"], "steps"),
+        (["train", "pointmass_easy_dqn", "--log-interval", "0"], "log_interval is 0; expected at least 1"),
         (["fly"], "fly"),
     ],
 )
@@ -144,13 +152,13 @@ def test_a_mistake_gives_exit_code_two_and_writes_nothing(arguments, expected, t
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
-def test_the_readme_maps_every_command_of_the_seed_document():
+def test_the_readme_maps_every_command_of_the_blog():
     """Each of its 30-odd configuration files to the command that runs it here."""
     rows = [line.split("|")[1:3] for line in README.splitlines() if ".yaml`" in line]
     ours = {}
     for theirs, here in rows:
         for configuration in re.findall(r"`(?:\w+/)*(\w+)\.yaml`", theirs):
             ours[configuration] = re.findall(r"`(\w+) (\w+)`", here)
-    assert ours.keys() == set(SEED_DOCUMENT)
+    assert ours.keys() == set(BLOG)
     for configuration, found in ours.items():
         assert found == [(EXPERIMENTS[configuration].command, configuration)]

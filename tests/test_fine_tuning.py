@@ -155,6 +155,7 @@ def test_divergence_online_keeps_the_history(data):
     with pytest.raises(TrainingDivergedError, match="diverged before update 20") as caught:
         fine_tune(agent, data, EASY, updates=10, steps=10, evaluations=4, progress=False)
     assert caught.value.history.updates.tolist() == [5, 10, 15]
+    assert len(caught.value.history.collected[0]) == 10
 
 
 @pytest.mark.parametrize(
@@ -167,16 +168,27 @@ def test_divergence_online_keeps_the_history(data):
         ({"evaluations": 0}, "steps is 4000 and evaluations 0"),
         ({"maze": MAZES["hard"]}, r"the data is from Maze\('easy'.*, the maze to go on in is Maze\('hard'"),
         ({"oracle": "hard"}, r"the oracle is of Maze\('hard'"),
+        ({"oracle": "hard", "data": None, "updates": 0}, r"the oracle is of Maze\('hard'.*, the maze to go on in"),
+        ({"picks": lambda uniforms, given, collected: given + collected + 0 * uniforms.astype(int)}, "picks go from"),
+        (
+            {"picks": lambda uniforms, given, collected: 0 * uniforms.astype(int) - 1},
+            "picks go from -1 to -1; expected 0 to",
+        ),
         ({"data": []}, "0 data sets for 1 members"),
         ({"data": None}, "updates is 4000, and data None; expected data, or updates=0"),
     ],
 )
 def test_bad_requests_are_refused(settings, message, data):
     if "oracle" in settings:
-        settings = {"oracle": Oracle(MAZES[settings["oracle"]])}
+        settings = settings | {"oracle": Oracle(MAZES[settings["oracle"]])}
     with pytest.raises(ValueError, match=message) as caught:
         fine_tune(DQN(), **({"data": data, "maze": EASY, "progress": False} | settings))
     assert "\n" not in str(caught.value)
+
+
+def test_nothing_to_learn_from_is_refused():
+    with pytest.raises(ValueError, match="there are no transitions to learn from; expected data"):
+        train_offline(DQN(), None, progress=False)
 
 
 def test_a_random_agent_cannot_be_fine_tuned(data):

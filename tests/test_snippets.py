@@ -1,4 +1,4 @@
-"""What the seed document's code does differently: each stands for what it says, and runs beside its control."""
+"""What the blog's code does differently: each stands for what it says, and runs beside its control."""
 
 import numpy as np
 import pytest

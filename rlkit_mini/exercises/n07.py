@@ -41,9 +41,12 @@ class Generator:
         return self.formula
 
 
-def _one_step(values, tau):
-    weights = np.where(values < values.mean(), 1 - tau, tau)
-    return (weights * values).sum() / weights.sum()
+def _reweighed(values, tau, times):
+    v = values.mean()
+    for _ in range(times):
+        weights = np.where(values < v, 1 - tau, tau)
+        v = (weights * values).sum() / weights.sum()
+    return v
 
 
 def _least_loss(values, tau):
@@ -80,13 +83,15 @@ EXERCISES = [
             "five values, tau 0.9": (LARGE, 0.9),
             "five values, tau 0.1": (LARGE, 0.1),
             "five values, close to the maximum": (LARGE, 0.999),
+            "twenty values, close to the maximum": (-np.arange(20.0), 0.999),
         },
         misconceptions={
             "quantile": lambda x, t: np.quantile(x, t),
             "reversed": lambda x, t: expectile(x, 1 - t),
             "mean": lambda x, t: x.mean(),
             "maximum": lambda x, t: x.max(),
-            "one_step": _one_step,
+            "one_step": lambda x, t: _reweighed(x, t, 1),
+            "few_steps": lambda x, t: _reweighed(x, t, 3),
             "interpolated": lambda x, t: (1 - t) * x.min() + t * x.max(),
             "mean_to_maximum": lambda x, t: x.mean() + (2 * t - 1) * (x.max() - x.mean()),
             "weights_not_normalised": lambda x, t: (np.where(x < x.mean(), 1 - t, t) * x).mean(),
@@ -137,6 +142,9 @@ EXERCISES = [
             "reverse_divergence": lambda p, b, f, w: -w * _masked(p, f(b / p)),
             "divergence_itself": lambda p, b, f, w: -w * _divergence(p, b, f)[..., 0],
             "divergence_everywhere": lambda p, b, f, w: np.broadcast_to(-w * _divergence(p, b, f), p.shape),
+            "whole_divergence": lambda p, b, f, w: (
+                -w * _masked(p, np.nansum(b * f(p / b), -1, keepdims=True) + np.zeros_like(p))
+            ),
             "never_taken_not_a_number": lambda p, b, f, w: -w * b / p * f(p / b),
             "no_inverse_ratio_unmasked": lambda p, b, f, w: -w * f(p / b),
             "term_of_the_sum_unmasked": lambda p, b, f, w: -w * b * f(p / b),

@@ -86,6 +86,17 @@ NOISY = array(
     ]
 )
 EVEN = array([[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]])
+
+
+def _in_place(q_values, cells, actions, rewards, next_cells, terminations, policy, discount):
+    q = np.array(q_values, dtype=np.float64)
+    for c, a in sorted(set(zip(cells.tolist(), actions.tolist(), strict=True))):
+        here = (cells == c) & (actions == a)
+        next_values = (policy * q)[next_cells[here]].sum(-1)
+        q[c, a] = (rewards[here] + discount * (1 - terminations[here]) * next_values).mean()
+    return q
+
+
 EXERCISES = [
     Exercise(
         reference=paired_interval,
@@ -159,7 +170,7 @@ EXERCISES = [
                 array([0, 0, 1, 2, 0]),
                 array([0, 1, 1, 0, 0]),
                 array([-1.0, -1.0, -1.0, 2.0, -2.0]),
-                array([1, 2, 2, 0, 0]),
+                array([1, 2, 0, 0, 0]),
                 array([0.0, 0.0, 0.0, 1.0, 0.0]),
                 POLICY,
                 0.9,
@@ -167,6 +178,7 @@ EXERCISES = [
         },
         misconceptions={
             "no_mask": lambda *x: _fqe(*x, mask=False),
+            "in_place": _in_place,
             "best_action": lambda *x: _fqe(*x, values=lambda q, p: q.max(1)),
             "likeliest_action": lambda *x: _fqe(*x, values=lambda q, p: q[np.arange(len(q)), p.argmax(1)]),
             "plain_average": lambda *x: _fqe(*x, values=lambda q, p: q.mean(1)),
