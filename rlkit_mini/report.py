@@ -214,8 +214,8 @@ def markdown(results: dict[str, dict]) -> str:
             _chosen(data, results[f"choosing: {data}"]) for data in DATA
         ],
         "**From the blog and the course's starter code: what they do differently**, beside a control, the same agent "
-        "without it. Exact return (of explorers: coverage), IQM [95% interval], worst seed; then by how much the value at "
-        "the start is overestimated (of explorers: how many found the goal).": [
+        "without it. Exact return (of explorers: coverage), IQM [95% interval], worst seed; then by how much the value "
+        "at the start is overestimated (of explorers: how many found the goal).": [
             _altered(results[name]) for name in DIFFERENCES
         ],
         f"**The course's explorations**, {seeds} seeds each; medium's shorter ones are beginnings of the longest.": [
