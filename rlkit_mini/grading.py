@@ -245,7 +245,11 @@ class Statement:
         if isinstance(self.node, ast.ImportFrom) and self.node.names[0].name == "*":
             return {"*"}
         parts = [node for node in ast.walk(self.node) if isinstance(getattr(node, "ctx", None), ast.Store)]
-        changed = {re.match(r"\w*", ast.unparse(part))[0] for part in parts if not isinstance(part, ast.Name)}
+        changed = [part for part in parts if not isinstance(part, ast.Name)]
+        if not isinstance(self.node, ast.FunctionDef | ast.ClassDef):  # table.update(...) changes the table
+            alone = [node.value for node in ast.walk(self.node) if isinstance(node, ast.Expr)]
+            changed += [c.func for c in alone if isinstance(c, ast.Call) and isinstance(c.func, ast.Attribute)]
+        changed = {re.match(r"\w*", ast.unparse(part))[0] for part in changed}
         return changed | _names(self.code, ("STORE_NAME", "STORE_GLOBAL"), nested=False)
 
     @cached_property
@@ -278,7 +282,8 @@ def _statements(cells: dict[str, str]) -> tuple[list[Statement], dict[str, dict]
         try:
             source = TransformerManager().transform_cell(re.sub(r"\A\s*%%.*", "", source))  # no magics
             found = [Statement(cell, node) for node in ast.parse(source, cell).body]
-            assert all(statement.code for statement in found)
+            for statement in found:
+                statement.code  # noqa: B018  compiles it, or raises
             statements += found
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             for name in re.findall(r"^@exercise\s+def\s+(\w+)", source, flags=re.MULTILINE):

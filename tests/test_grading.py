@@ -92,6 +92,13 @@ def test_only_what_an_exercise_reads_is_executed(tmp_path):
     assert states == ["right", "right", "right"], row
 
 
+def test_what_a_method_call_fills_is_there(tmp_path):
+    filled = "factors = {}\nfor name in ['m']:\n    factors.update({name: 1})"
+    uses = TARGET + "return rewards + factors['m'] * discount * (1 - terminations) * next_values"
+    _, states = graded(tmp_path / "02.ipynb", IMPORTS, filled, RIGHT[0], uses, RIGHT[2])
+    assert states == ["right", "right", "right"]
+
+
 def test_an_exercise_may_call_another_one_and_gets_what_the_notebook_holds(tmp_path):
     reward = "td_target(rewards=q_values, terminations=0 * q_values, next_values=-q_values, discount=0.5)"
     cell = EPSILON + f"q_values = 2 * {reward}\n    " + RIGHT[2].removeprefix(EPSILON)
