@@ -11,6 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+# Freeing one large block teaches glibc to keep memory, where it would hand it back and fetch it again every update
+torch.empty(31 * 2**20, dtype=torch.uint8)
+
 
 class Streams:
     """One independent random stream per (seed, purpose); members with equal seeds see equal numbers.
@@ -52,8 +55,27 @@ def _normal_layer(streams: Streams, n_in: int, n_out: int) -> tuple[np.ndarray, 
     return weight, np.zeros((len(weight), 1, n_out))
 
 
+class _Tanh(torch.autograd.Function):
+    """tanh(x) = 2 sigmoid(2 x) - 1, in place: of the same speed on every processor, as `torch.tanh` is not."""
+
+    @staticmethod
+    def forward(ctx, inputs: Tensor) -> Tensor:
+        ctx.mark_dirty(inputs)
+        outputs = inputs.mul_(2).sigmoid_().mul_(2).sub_(1)
+        ctx.save_for_backward(outputs)
+        return outputs
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        (outputs,) = ctx.saved_tensors
+        return gradient.addcmul(gradient * outputs, outputs, value=-1)  # times 1 - tanh^2
+
+
 class PopulationMLP(nn.Module):
     """A multilayer perceptron a member: (members, batch, in) -> (members, batch, out), one batched product a layer.
+
+    Inside, a batch's columns are its transitions, (members, features, batch): products with few outputs, such as five
+    Q-values, are several times faster this way round.
 
     Args:
         seeds, purpose: of the initial weights.
@@ -72,23 +94,25 @@ class PopulationMLP(nn.Module):
     ) -> None:
         super().__init__()
         self.activation = {  # in place: nothing else needs what goes in
-            "tanh": torch.tanh_,
+            "tanh": _Tanh.apply,
             "relu": torch.relu_,
         }[activation]
         kind, layer = {"uniform": ("random", _uniform_layer), "normal": ("standard_normal", _normal_layer)}[initial]
         streams = Streams(seeds, f"{purpose} weights", kind)
-        self.layers = []  # (weight (members, in, out), bias (members, 1, out)) of each layer
+        self.layers = []  # (weight (members, out, in), bias (members, out, 1)) of each layer
         for number, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
-            parameters = [nn.Parameter(torch.as_tensor(p, dtype=torch.float32)) for p in layer(streams, n_in, n_out)]
+            drawn = [torch.as_tensor(numbers, dtype=torch.float32) for numbers in layer(streams, n_in, n_out)]
+            parameters = [nn.Parameter(numbers.transpose(1, 2).contiguous()) for numbers in drawn]
             self.register_parameter(f"weight{number}", parameters[0])
             self.register_parameter(f"bias{number}", parameters[1])
             self.layers.append(parameters)
 
     def forward(self, inputs: Tensor) -> Tensor:
         *hidden, (last_weight, last_bias) = self.layers
+        columns = inputs.transpose(1, 2)
         for weight, bias in hidden:
-            inputs = self.activation(torch.baddbmm(bias, inputs, weight))
-        return torch.baddbmm(last_bias, inputs, last_weight)
+            columns = self.activation(torch.baddbmm(bias, weight, columns))
+        return torch.baddbmm(last_bias, last_weight, columns).transpose(1, 2).contiguous()
 
 
 class FourierFeatures(nn.Module):
@@ -100,11 +124,14 @@ class FourierFeatures(nn.Module):
     def __init__(self, seeds: Sequence[int], purpose: str, count: int = 32, scale: float = 1.0) -> None:
         super().__init__()
         frequencies = 2 * math.pi * scale * Streams(seeds, f"{purpose} frequencies", "standard_normal").draw(2, count)
-        self.register_buffer("frequencies", torch.as_tensor(frequencies, dtype=torch.float32))
+        frequencies = torch.as_tensor(frequencies, dtype=torch.float32).transpose(1, 2)
+        self.register_buffer("frequencies", torch.cat([frequencies, frequencies], dim=1))  # (members, 64, 2)
+        shifts = torch.tensor([0.0, math.pi / 2]).repeat_interleave(count)  # cos x = sin(x + pi / 2)
+        self.register_buffer("shifts", shifts.unsqueeze(-1), persistent=False)  # (64, 1)
 
     def forward(self, observations: Tensor) -> Tensor:
-        phases = torch.bmm(observations, self.frequencies)
-        return torch.cat([phases.sin(), phases.cos()], dim=-1)
+        phases = torch.baddbmm(self.shifts, self.frequencies, observations.transpose(1, 2))
+        return phases.sin_().transpose(1, 2)
 
 
 def observation_network(
@@ -118,7 +145,7 @@ def observation_network(
     """
     if features == "fourier":
         encoder = FourierFeatures(seeds, purpose)
-        sizes = [2 * encoder.frequencies.shape[-1], *hidden, outputs]
+        sizes = [encoder.frequencies.shape[1], *hidden, outputs]
         return nn.Sequential(encoder, PopulationMLP(seeds, purpose, sizes, "relu"))
     if features == "position":
         return PopulationMLP(seeds, purpose, [2, *hidden, outputs], "tanh")

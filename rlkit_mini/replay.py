@@ -38,6 +38,12 @@ def symmetric_picks(uniforms: np.ndarray, given: int, collected: int) -> np.ndar
     return np.where(from_given, (uniforms * given).astype(np.int64), given + (uniforms * collected).astype(np.int64))
 
 
+def _columns(packed: Tensor) -> Batch:
+    """Views of packed transitions (..., 7) as the columns of a batch."""
+    observations, actions, rewards, next_observations, terminations = packed.split([2, 1, 1, 2, 1], dim=-1)
+    return Batch(observations, actions[..., 0], rewards[..., 0], next_observations, terminations[..., 0])
+
+
 class Replay:
     """Transitions (members, capacity, ...), of which the first `size` are there.
 
@@ -69,20 +75,14 @@ class Replay:
         self.agent, self.picks = agent, picks
         self.given = self.size = max(lengths, default=0)
         rows = agent.members if room else 1 if len(each) == 1 else agent.members  # shared data is stored once
-        shape = (rows, self.size + room)
-        self.stored = Batch(
-            observations=torch.zeros(*shape, 2),
-            actions=torch.zeros(shape, dtype=torch.int64),
-            rewards=torch.zeros(shape),
-            next_observations=torch.zeros(*shape, 2),
-            terminations=torch.zeros(shape),
-        )
-        self.truncations = torch.zeros(shape, dtype=torch.bool)
+        # A transition's numbers lie side by side, so that a minibatch is gathered at once
+        self._packed = torch.zeros(rows, self.size + room, 7, device=agent.device)
+        self.stored = _columns(self._packed)
+        self.truncations = torch.zeros(rows, self.size + room, dtype=torch.bool)
         if each:
             for name in (*Batch._fields, "truncations"):
                 self._column(name)[:, : self.size] = torch.stack([getattr(transitions, name) for transitions in each])
-        self.stored = Batch(*(column.to(agent.device) for column in self.stored))
-        self._rows = torch.arange(rows, device=agent.device).unsqueeze(-1)
+        self._rows = np.arange(rows)[:, None] * (self.size + room)
 
     def _column(self, name: str) -> Tensor:
         return self.truncations if name == "truncations" else getattr(self.stored, name)
@@ -99,11 +99,12 @@ class Replay:
         picks = np.asarray(self.picks(uniforms, self.given, self.size - self.given))
         if picks.min() < 0 or picks.max() >= self.size:
             raise ValueError(f"picks go from {picks.min()} to {picks.max()}; expected 0 to {self.size - 1}")
-        picks = torch.from_numpy(picks).to(self.agent.device)
-        return Batch(*(column[self._rows, picks] for column in self.stored))
+        chosen = torch.from_numpy(self._rows + picks).to(self.agent.device)
+        batch = _columns(self._packed.flatten(0, 1).index_select(0, chosen.flatten()).unflatten(0, chosen.shape))
+        return batch._replace(actions=batch.actions.long())
 
     def transitions(self, maze: Maze, since: int = 0) -> list[Transitions]:
         """What is there from transition `since` on: one `Transitions` a member."""
-        stored = self.stored._replace(terminations=self.stored.terminations.bool())
+        stored = self.stored._replace(actions=self.stored.actions.long(), terminations=self.stored.terminations.bool())
         columns = [column[:, since : self.size].cpu() for column in (*stored, self.truncations)]
         return [Transitions(*(column[row] for column in columns), maze) for row in range(len(self.truncations))]

@@ -61,8 +61,8 @@ def test_the_courses_own_settings_run(name):
 @pytest.mark.parametrize("name", ["pointmass_medium_awac", "pointmass_hard_iql"])
 def test_the_courses_actors_are_wider_than_its_critics(name):
     agent = EXPERIMENTS[name].make_agent(1, course=True)
-    assert tuple(agent.actor.network.layers[0][0].shape) == (1, 2, 128)
-    assert tuple(agent.critic.layers[0][0].shape) == (1, 2, 64)
+    assert tuple(agent.actor.network.layers[0][0].shape) == (1, 128, 2)
+    assert tuple(agent.critic.layers[0][0].shape) == (1, 64, 2)
 
 
 def test_an_unknown_name_gives_the_closest():

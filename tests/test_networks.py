@@ -66,7 +66,7 @@ def plain_mlp(network, inputs, activation):
     for member, values in enumerate(inputs.double().numpy()):
         layers = [[p[member].detach().double().numpy() for p in layer] for layer in network.layers]
         for number, (weight, bias) in enumerate(layers):
-            values = values @ weight + bias
+            values = values @ weight.T + bias.T
             if number < len(layers) - 1:
                 values = activation(values)
         outputs.append(values)
@@ -88,11 +88,24 @@ def test_a_population_is_a_loop_over_its_members(activation, sizes, initial):
     np.testing.assert_allclose(outputs.detach(), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradients_are_those_of_the_layers_one_by_one(activation):
+    network = PopulationMLP(range(2), "critic", (3, 8, 5), activation)
+    inputs = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 11, 3)).astype(np.float32))
+    network(inputs).square().sum().backward()
+    for member in range(2):
+        (w0, b0), (w1, b1) = [[p[member].detach().clone().requires_grad_() for p in layer] for layer in network.layers]
+        (getattr(torch, activation)(inputs[member] @ w0.T + b0.T) @ w1.T + b1.T).square().sum().backward()
+        for (weight, bias), (w, b) in zip(network.layers, [(w0, b0), (w1, b1)], strict=True):
+            torch.testing.assert_close(weight.grad[member], w.grad, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(bias.grad[member], b.grad, rtol=1e-4, atol=1e-5)
+
+
 def test_fourier_features_are_sines_and_cosines_of_random_directions():
     encoder = FourierFeatures(range(3), "critic", count=200, scale=2.0)
     observations = np.random.default_rng(0).random((3, 11, 2), dtype=np.float32)
-    frequencies = encoder.frequencies.double().numpy()
-    phases = np.einsum("mbi,mif->mbf", observations.astype(float), frequencies)
+    frequencies = encoder.frequencies.double().numpy()[:, :200]
+    phases = np.einsum("mbi,mfi->mbf", observations.astype(float), frequencies)
     expected = np.concatenate([np.sin(phases), np.cos(phases)], axis=-1)
     np.testing.assert_allclose(encoder(torch.from_numpy(observations)), expected, atol=1e-4)
     assert frequencies.std() / (2 * np.pi) == pytest.approx(2.0, rel=0.05)
@@ -126,7 +139,7 @@ def test_networks_of_different_purposes_and_layers_share_no_initial_weight():
 def test_initial_weights_are_uniform_within_one_over_root_inputs_or_standard_normal():
     uniform, normal = (PopulationMLP([0], "critic", (100, 200, 5), initial=kind) for kind in ("uniform", "normal"))
     for weight, bias in uniform.layers:
-        bound = weight.shape[1] ** -0.5
+        bound = weight.shape[2] ** -0.5
         assert 0.9 * bound < weight.max() <= bound
         assert -bound <= weight.min() < -0.9 * bound
         assert 0 < bias.abs().max() <= bound
