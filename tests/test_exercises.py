@@ -268,6 +268,22 @@ def max_bias_in_torch(estimates, true_values):
 
 
 @alternative
+def log_likelihood_by_cross_entropy(logits, actions):
+    return -torch.nn.functional.cross_entropy(logits.movedim(-1, 1), actions, reduction="none")
+
+
+@alternative
+def log_likelihood_by_a_distribution(logits, actions):
+    return torch.distributions.Categorical(logits=logits).log_prob(actions)
+
+
+@alternative
+def log_likelihood_by_one_hot(logits, actions):
+    chosen = torch.nn.functional.one_hot(actions, logits.shape[-1]).to(logits.dtype)
+    return torch.einsum("...a,...a->...", logits - logits.logsumexp(-1, keepdim=True), chosen)
+
+
+@alternative
 def expected_value_by_einsum(q_values, action_probabilities):
     return torch.einsum("...a,...a->...", q_values, action_probabilities)
 

@@ -21,8 +21,11 @@ def log_likelihood(logits: Tensor, actions: Tensor) -> Tensor:
 class Actor(nn.Module):
     """pi(a | s), learnt by weighted cloning: observations (members, batch, 2) -> logits (members, batch, 5)."""
 
-    def __init__(self, seeds: Sequence[int], hidden, features: str, learning_rate: float, device) -> None:
+    def __init__(
+        self, seeds: Sequence[int], hidden, features: str, learning_rate: float, device, log_likelihood=log_likelihood
+    ) -> None:
         super().__init__()
+        self.log_likelihood = log_likelihood
         self.network = observation_network(seeds, "actor", len(ACTIONS), hidden, features).to(device)
         self.optimizer = torch.optim.Adam(self.parameters(), lr=learning_rate, fused=True)
 
@@ -35,7 +38,7 @@ class Actor(nn.Module):
 
     def improve(self, batch, weights: Tensor | float = 1.0) -> Tensor:
         """One step of maximising mean(weights * log pi(a | s)); the loss of each member (members,)."""
-        losses = -(weights * log_likelihood(self(batch.observations), batch.actions)).mean(dim=-1)
+        losses = -(weights * self.log_likelihood(self(batch.observations), batch.actions)).mean(dim=-1)
         self.optimizer.zero_grad()
         losses.sum().backward()
         self.optimizer.step()
@@ -47,14 +50,24 @@ class BC(Agent):
 
     Args:
         learning_rate, hidden, features, batch_size: of the actor (see `observation_network`).
+        log_likelihood: the function of that name, or yours.
         population: `seeds` and `device` (see `Agent`).
     """
 
-    def __init__(self, *, learning_rate=3e-4, hidden=(64, 64), features="fourier", batch_size=64, **population) -> None:
+    def __init__(
+        self,
+        *,
+        learning_rate=3e-4,
+        hidden=(64, 64),
+        features="fourier",
+        batch_size=64,
+        log_likelihood=log_likelihood,
+        **population,
+    ) -> None:
         super().__init__(
             learning_rate=learning_rate, hidden=hidden, features=features, batch_size=batch_size, **population
         )
-        self.actor = Actor(self.seeds, hidden, features, learning_rate, self.device)
+        self.actor = Actor(self.seeds, hidden, features, learning_rate, self.device, log_likelihood)
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
         return self.actor.probabilities(observations)

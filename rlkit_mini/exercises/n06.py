@@ -1,10 +1,11 @@
-"""Notebook 06: a critic of the actor's own policy, weights that stay near the data, and the constraint as a bonus."""
+"""Notebook 06: cloning, a critic of the actor's own policy, weights near the data, and the constraint as a bonus."""
 
 import numpy as np
 import torch
 from torch import tensor
 
 from rlkit_mini.agents.awac import advantage_weights, expected_value
+from rlkit_mini.agents.bc import log_likelihood
 from rlkit_mini.exercises.checking import Exercise
 
 
@@ -17,6 +18,11 @@ def kl_bonus(policy, behaviour, weight):
 
 def _likeliest(q_values, probabilities):
     return q_values.gather(-1, probabilities.argmax(-1, keepdim=True)).squeeze(-1)
+
+
+def _of_action(values, actions):
+    """`values` (..., actions) at the actions (...,)."""
+    return values.gather(-1, actions[..., None])[..., 0]
 
 
 def _masked(policy, values):
@@ -32,6 +38,8 @@ def _kl(policy, behaviour):
     return (policy * _log_ratio(policy, behaviour)).sum(-1, keepdims=True)
 
 
+LOGITS = tensor([[[1.0, 0.5, 2.0], [0.3, -1.0, 0.1]], [[2.0, 0.2, -0.5], [0.4, 1.5, 3.0]]])
+ACTIONS = tensor([[0, 1], [2, 1]])
 Q_VALUES = tensor([[[-3.0, -1.0, -2.0], [-1.0, -4.0, -1.5]], [[-2.0, -6.0, -1.0], [-7.0, -8.0, -5.0]]])
 ACTOR = tensor([[[0.7, 0.1, 0.2], [0.0, 1.0, 0.0]], [[0.3, 0.3, 0.4], [0.2, 0.6, 0.2]]])
 ADVANTAGES = tensor([[0.5, -1.0, 0.0], [-0.2, 3.0, 1.0]])
@@ -41,6 +49,29 @@ DETERMINISTIC = np.array([[0.0, 1.0, 0.0], [0.0, 0.5, 0.5]])
 NARROW = np.array([[0.7, 0.3, 0.0], [0.5, 0.5, 0.0]])
 
 EXERCISES = [
+    Exercise(
+        reference=log_likelihood,
+        cases={
+            "one state": (LOGITS[0, :1], ACTIONS[0, :1]),
+            "large logits": (tensor([[400.0, 0.0, 200.0]]), tensor([2])),
+            "two states": (LOGITS[0], ACTIONS[0]),
+            "a population (members, batch, actions)": (LOGITS, ACTIONS),
+        },
+        misconceptions={
+            "no_logarithm": lambda x, a: _of_action(x.softmax(-1), a),
+            "not_normalised": lambda x, a: _of_action(x, a),
+            "log_of_logits": lambda x, a: torch.log(_of_action(x, a)),
+            "greedy_action": lambda x, a: x.log_softmax(-1).amax(-1),
+            "sign_error": lambda x, a: -_of_action(x.log_softmax(-1), a),
+            "over_batch": lambda x, a: _of_action(x.log_softmax(-2), a),
+            "axis_1": lambda x, a: _of_action(x.log_softmax(1), a),
+            "summed_over_actions": lambda x, a: x.log_softmax(-1).sum(-1),
+            "not_gathered": lambda x, a: x.log_softmax(-1),
+            "one_number": lambda x, a: _of_action(x.log_softmax(-1), a).mean(),
+            "overflow": lambda x, a: _of_action(x.softmax(-1), a).log(),
+        },
+        differentiable="logits",
+    ),
     Exercise(
         reference=expected_value,
         cases={
