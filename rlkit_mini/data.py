@@ -35,6 +35,16 @@ class Batch(NamedTuple):
     terminations: Tensor
 
 
+COLUMNS = {  # name -> shape of one step, type
+    "observations": ((2,), torch.float32),
+    "actions": ((), torch.int64),
+    "rewards": ((), torch.float32),
+    "next_observations": ((2,), torch.float32),
+    "terminations": ((), torch.bool),
+    "truncations": ((), torch.bool),
+}
+
+
 @dataclasses.dataclass
 class Transitions:
     """Steps in the order they were made.
@@ -46,6 +56,9 @@ class Transitions:
         terminations: (n,) bool, the goal was reached.
         truncations: (n,) bool, the time limit or the collection's end cut the episode here; never a termination.
         maze: where they were made.
+
+    Raises:
+        ValueError: columns of another type or shape, or of unequal lengths.
     """
 
     observations: Tensor
@@ -55,6 +68,15 @@ class Transitions:
     terminations: Tensor
     truncations: Tensor
     maze: Maze
+
+    def __post_init__(self) -> None:
+        for name, (shape, kind) in COLUMNS.items():
+            column, expected = getattr(self, name), (len(self.actions), *shape)
+            if not isinstance(column, Tensor) or column.shape != expected or column.dtype != kind:
+                given = f"{column.dtype} {tuple(column.shape)}" if isinstance(column, Tensor) else type(column).__name__
+                raise ValueError(f"{name} are {given}; expected a tensor of {kind} {expected}")
+        if not isinstance(self.maze, Maze):
+            raise ValueError(f"maze is {self.maze!r}; expected one of MAZES, such as MAZES['medium']")
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -114,7 +136,7 @@ def load_dataset(dataset_id: str) -> Transitions:
         ValueError: damaged, or not collected in one of our mazes (nothing of it is executed).
     """
     try:
-        folder = Catalogue("data set", {name: _root() / name for name in list_datasets()})[dataset_id]
+        folder = Catalogue("data set", {name: _root() / name for name in list_datasets()})[str(dataset_id)]
     except UnknownNameError as error:
         raise UnknownNameError(f"{error}; `make datasets` collects those of the course") from None
     maze = _maze_of(folder)
@@ -127,7 +149,9 @@ def load_dataset(dataset_id: str) -> Transitions:
 
 def list_datasets() -> list[str]:
     """The ids of the data sets that are there, in order."""
-    return sorted(path.parent.parent.relative_to(_root()).as_posix() for path in _root().glob("*/*/data/metadata.json"))
+    return sorted(
+        path.parent.parent.relative_to(_root()).as_posix() for path in _root().glob("[!.]*/*/data/metadata.json")
+    )
 
 
 def save_dataset(

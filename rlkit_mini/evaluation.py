@@ -26,7 +26,10 @@ def coverage(positions: np.ndarray, walls: np.ndarray) -> float:
         positions: (n, 2) in cells.
         walls: (width, height) bool; each cell has 2 x 2 half-cells.
     """
-    cells = np.minimum(np.floor(2 * np.asarray(positions)).astype(int), 2 * np.array(walls.shape) - 1)
+    positions = np.asarray(positions, dtype=np.float64)
+    if positions.shape[1:] != (2,) or not ((positions >= 0) & (positions <= walls.shape)).all():
+        raise ValueError(f"positions {positions.shape} are not all in the maze; expected (n, 2), at most {walls.shape}")
+    cells = np.minimum(np.floor(2 * positions).astype(int), 2 * np.array(walls.shape) - 1)
     visited = np.zeros((2 * walls.shape[0], 2 * walls.shape[1]), dtype=bool)
     visited[cells[:, 0], cells[:, 1]] = True
     return float(visited.sum() / (4 * (~walls).sum()))
@@ -72,6 +75,8 @@ def behaviour_policy(cells: np.ndarray, actions: np.ndarray, number_of_cells: in
 
 def interquartile_mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
     """Mean of the middle half of `values` along an axis (Agarwal et al. 2021, arXiv 2108.13264)."""
+    if not np.size(values):
+        raise ValueError(f"values have shape {np.shape(values)}; expected at least one number")
     return scipy.stats.trim_mean(values, 0.25, axis=axis)
 
 
@@ -83,8 +88,15 @@ def bootstrap_interval(values: np.ndarray, level: float = 0.95, resamples: int =
 
     Returns:
         (2, ...): low and high.
+
+    Raises:
+        ValueError: no values, values that are not finite, a level outside (0, 1), no resamples.
     """
     values = np.asarray(values, dtype=np.float64)
+    if not values.ndim or not values.size or not np.isfinite(values).all():
+        raise ValueError(f"values have shape {values.shape} or are not finite; expected finite numbers (..., seeds)")
+    if not 0 < level < 1 or resamples < 1:
+        raise ValueError(f"level is {level} and resamples {resamples}; expected 0 < level < 1 and at least 1 resample")
     picks = np.random.default_rng(0).integers(values.shape[-1], size=(resamples, values.shape[-1]))
     means = interquartile_mean(values[..., picks])  # (..., resamples)
     return np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=-1)
@@ -96,6 +108,8 @@ def rollout_returns(policy, maze: Maze, episodes: int, seed: int = 0) -> np.ndar
     Args:
         policy: maps observations (n, 2) to action probabilities (n, 5).
     """
+    if episodes < 1:
+        raise ValueError(f"episodes is {episodes}; expected at least 1")
     rng = np.random.default_rng(seed)
     positions = np.tile(np.array(maze.start, dtype=np.float64), (episodes, 1))
     returns, going = np.zeros(episodes), np.ones(episodes, dtype=bool)

@@ -23,7 +23,7 @@ class Catalogue(dict):
         self.kind = kind
 
     def __missing__(self, name):
-        close = difflib.get_close_matches(str(name), self, n=3, cutoff=0.5) or list(self)
+        close = difflib.get_close_matches(str(name), self, n=3, cutoff=0.5) or list(self)[:4]
         hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "there is none at all"
         raise UnknownNameError(f"unknown {self.kind} {name!r}; {hint}")
 
@@ -68,6 +68,8 @@ class Maze:
 
 
 def _draw(name, drawing, scale, start, goal, goal_radius, horizon) -> Maze:
+    if set(drawing) - set(".# \n") or len({len(row) for row in drawing.split()}) != 1:
+        raise ValueError(f"the map of {name!r} is no rectangle of '.' and '#'; expected rows of equal length of these")
     rows = drawing.split()[::-1]  # the lowest line is y = 0
     walls = np.array([[cell == "#" for cell in row] for row in rows]).T
     walls = walls.repeat(scale, axis=0).repeat(scale, axis=1)

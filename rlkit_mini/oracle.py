@@ -42,10 +42,12 @@ class Oracle:
     """
 
     def __init__(self, maze: Maze, discount: float = 0.95, resolution: int | None = None) -> None:
-        if not 0 <= discount < 1:
-            raise ValueError(f"discount is {discount}; expected 0 <= discount < 1")
+        if not isinstance(maze, Maze):
+            raise TypeError(f"maze is {maze!r}; expected one of MAZES, such as MAZES['medium']")
+        if not (isinstance(discount, (int, float, np.number)) and 0 <= discount < 1):
+            raise ValueError(f"discount is {discount!r}; expected 0 <= discount < 1")
         resolution = RESOLUTION.get(maze.name, 4) if resolution is None else resolution
-        if not (isinstance(resolution, int) and 1 <= resolution <= 32):
+        if isinstance(resolution, bool) or not (isinstance(resolution, int) and 1 <= resolution <= 32):
             raise ValueError(f"resolution is {resolution!r}; expected an integer from 1 to 32, or None")
         self.maze, self.discount, self.resolution = maze, discount, resolution
         self._free = ~maze.walls.repeat(resolution, axis=0).repeat(resolution, axis=1)
@@ -97,6 +99,8 @@ class Oracle:
         if np.shape(observations) != (len(actions), 2) or not np.isin(actions, np.arange(len(ACTIONS))).all():
             shapes = f"{np.shape(observations)} and {actions.shape}"
             raise ValueError(f"observations and actions of shapes {shapes}; expected (n, 2), and (n,) from 0 to 4")
+        if not (np.abs(np.asarray(observations) - 0.5) <= 0.5).all():
+            raise ValueError("there are observations outside the maze; expected numbers in [0, 1]")
         half_cells = np.floor(2 * self.maze.positions(observations)).astype(int)
         half_cells = np.minimum(half_cells, 2 * np.array(self.maze.shape) - 1)
         seen = np.zeros((2 * self.maze.shape[0], 2 * self.maze.shape[1], len(ACTIONS)), dtype=bool)
@@ -126,9 +130,15 @@ class Oracle:
         Args:
             policy: probabilities (..., sub-cells, 5) on `observations`, or a function that maps them to that.
         """
-        probabilities = np.asarray(policy(self.observations) if callable(policy) else policy, dtype=np.float64)
-        shape = (len(self.cells), len(ACTIONS))
-        if probabilities.shape[-2:] != shape:
+        shape, given = (len(self.cells), len(ACTIONS)), policy(self.observations) if callable(policy) else policy
+        try:
+            probabilities = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError):  # text, or rows of unequal length
+            kind = type(given).__name__
+            raise ValueError(
+                f"policy is a {kind} without a shape; expected probabilities (..., {shape[0]}, 5)"
+            ) from None
+        if probabilities.shape[-2:] != shape or not probabilities.size:
             raise ValueError(f"policy has shape {probabilities.shape}; expected probabilities (..., {shape[0]}, 5)")
         if not (probabilities >= 0).all() or np.abs(probabilities.sum(axis=-1) - 1).max() > 1e-3:
             raise ValueError("policy is no distribution; expected probabilities >= 0 that sum to 1 over the actions")

@@ -81,6 +81,18 @@ def draw(maze: Maze, position: tuple[float, float], pixels_per_cell: int = 16) -
     return picture.transpose(1, 0, 2)[::-1].copy()
 
 
+def _check_count(name: str, count) -> None:
+    if not (isinstance(count, (int, np.integer)) and count >= 1):
+        raise ValueError(f"{name} is {count!r}; expected an integer of at least 1")
+
+
+def _check_reset(seed, options) -> None:
+    if not (seed is None or (isinstance(seed, (int, np.integer)) and seed >= 0)):
+        raise ValueError(f"seed is {seed!r}; expected an integer of at least 0, or None")
+    if options:
+        raise ValueError(f"options are {sorted(options)}; expected none, a maze has one start")
+
+
 def _known_render_mode(render_mode: str | None) -> str | None:
     if render_mode not in (None, "rgb_array"):
         raise ValueError(f"render_mode is {render_mode!r}; expected None or 'rgb_array'")
@@ -103,6 +115,7 @@ class PointmassEnv(gym.Env):
         self.position = np.array([self.maze.start], dtype=np.float64)
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
+        _check_reset(seed, options)
         super().reset(seed=seed)
         self.position = np.array([self.maze.start], dtype=np.float64)
         return self.maze.observe(self.position)[0], {}
@@ -135,16 +148,14 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs is {num_envs}; expected at least 1")
+        _check_count("num_envs", num_envs)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         if self.autoreset_mode == AutoresetMode.DISABLED:
             raise ValueError("autoreset_mode is DISABLED; expected NEXT_STEP or SAME_STEP")
         self.metadata = PointmassEnv.metadata | {"autoreset_mode": self.autoreset_mode}
         self.num_envs, self.maze, self.render_mode = num_envs, MAZES[maze], _known_render_mode(render_mode)
         self.max_episode_steps = self.maze.horizon if max_episode_steps is None else max_episode_steps
-        if self.max_episode_steps < 1:
-            raise ValueError(f"max_episode_steps is {max_episode_steps}; expected at least 1, or None for the horizon")
+        _check_count("max_episode_steps", self.max_episode_steps)
         self.single_observation_space = gym.spaces.Box(0, 1, (2,), np.float32)
         self.single_action_space = gym.spaces.Discrete(len(ACTIONS))
         self.observation_space = gym.vector.utils.batch_space(self.single_observation_space, num_envs)
@@ -157,6 +168,7 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
         self.ended = np.zeros(self.num_envs, dtype=bool)
 
     def reset(self, *, seed: int | None = None, options: dict | None = None):
+        _check_reset(seed, options)
         super().reset(seed=seed)
         self._begin()
         return self.maze.observe(self.positions), {}

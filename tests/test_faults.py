@@ -1,0 +1,349 @@
+"""Processes killed at any moment, full and read-only disks, damaged and malicious files: all survived."""
+
+import json
+import os
+import pickle
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from matplotlib.figure import Figure
+
+from rlkit_mini import load_dataset
+from rlkit_mini.agents import DQN
+from rlkit_mini.data import list_datasets, save_dataset
+from rlkit_mini.files import whole_file
+from rlkit_mini.plots import save_figure
+from rlkit_mini.sweeps import Sweep
+
+ID = "pointmass/mine-v0"
+tried, survived = Counter(), Counter()
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    folder = tmp_path / "datasets"
+    folder.mkdir()
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_dataset("pointmass/medium-lazy-v0")[:200]
+
+
+def save(data, dataset_id=ID, **options):
+    texts = {"algorithm": "none", "description": "none", "reference_returns": (-150, -20)}
+    save_dataset(dataset_id, data, **texts, **options)
+
+
+# Killed -------------------------------------------------------------------------------------------------------------
+
+KILLED = """
+import os, random, signal, sys, time
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from matplotlib.figure import Figure
+from PIL import Image
+from rlkit_mini import MAZES, Oracle, load_dataset, train_offline
+from rlkit_mini.agents import CQL, DQN
+from rlkit_mini.data import list_datasets, save_dataset
+from rlkit_mini.plots import save_figure
+from rlkit_mini.sweeps import Sweep
+
+kind, folder, kills = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+data = load_dataset("pointmass/medium-lazy-v0")[:200]
+datasets = folder / "datasets"
+datasets.mkdir()
+os.environ["MINARI_DATASETS_PATH"] = str(datasets)
+agent, oracle = CQL(alpha=[0.0, 1.0], hidden=(256, 256)), Oracle(MAZES["medium"], resolution=2)
+sweep = Sweep.of(agent, train_offline(agent, data, 1, oracle, progress=False), oracle)
+figure = Figure()
+figure.add_subplot().plot([1, 2])
+ids = [f"pointmass/mine-{number}-v0" for number in range(200)]
+
+
+def write():
+    if kind == "data sets":
+        for name in [name for name in ids if name not in list_datasets()]:
+            save_dataset(name, data, algorithm="none", description="none", reference_returns=(-150, -20))
+    elif kind == "agents":
+        agent.save(folder / "file.safetensors")
+    elif kind == "sweeps":
+        sweep.save(folder / "file.npz")
+    else:
+        save_figure(figure, "file", folder)
+
+
+def check():
+    if kind == "data sets":
+        for name in list_datasets():
+            assert len(load_dataset(name)) == len(data)
+    for path in folder.glob("file.*"):
+        if kind == "agents":
+            CQL.load(path)
+        elif kind == "sweeps":
+            Sweep.load(path)
+        elif path.suffix == ".png":
+            Image.open(path).load()
+        else:
+            assert path.read_text().rstrip().endswith("</svg>")
+
+
+random.seed(0)
+kept = {}
+for _ in range(kills):
+    pid = os.fork()
+    if not pid:
+        while True:
+            write()
+    time.sleep(random.uniform(0.01, 0.3))
+    os.kill(pid, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    check()
+    now = {name: (datasets / name / "data" / "main_data.hdf5").stat().st_mtime_ns for name in list_datasets()}
+    assert kept.items() <= now.items(), "a finished data set was written again"
+    kept = now
+assert kept or list(folder.glob("file.*")), "nothing was ever finished"
+print("survived", kills)
+"""
+
+
+@pytest.mark.parametrize("kind", ["data sets", "agents", "sweeps", "figures"])
+def test_a_killed_process_leaves_whole_files_only(kind, tmp_path):
+    tried["killed"] += 6
+    command = [sys.executable, "-c", KILLED, kind, str(tmp_path), "6"]
+    outcome = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert outcome.stdout.split() == ["survived", "6"], outcome.stderr
+    survived["killed"] += 6
+
+
+REPORT = """
+import sys
+from pathlib import Path
+from rlkit_mini import report
+if __name__ == "__main__":
+    report.parts = lambda: [("compare", "medium-lazy: BC"), ("compare", "medium-lazy: DQN")]
+    report.run_report(Path(sys.argv[1]), seeds=1, steps=2, jobs=1)
+"""
+
+
+def test_a_killed_report_keeps_its_finished_parts_and_runs_the_missing_ones(tmp_path):
+    script, parts = tmp_path / "run.py", tmp_path / "out" / "parts"
+    script.write_text(REPORT)
+    command = [sys.executable, str(script), str(tmp_path / "out")]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    tried["killed"] += 1
+    while not list(parts.glob("[!.]*.json")):
+        assert process.poll() is None, "it ended without a part"
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = {path: path.stat().st_mtime_ns for path in parts.glob("[!.]*.json")}
+    assert all(json.loads(path.read_text()) for path in kept)
+    subprocess.run(command, stderr=subprocess.DEVNULL, check=True)
+    assert len(list(parts.glob("[!.]*.json"))) == 2
+    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+    survived["killed"] += 1
+
+
+# A full or read-only disk -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of 256 kB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
+    try:
+        outcome = subprocess.run(mount, capture_output=True, text=True)
+    except OSError as error:
+        pytest.skip(f"no small file system to be had: {error}")
+    if outcome.returncode:
+        pytest.skip(f"no small file system to be had: {outcome.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def write_text(text, path):
+    with whole_file(path) as part:
+        part.write_text(text)
+
+
+def large_figure(folder):
+    figure = Figure(figsize=(20, 20), dpi=100)
+    figure.add_subplot().imshow(np.random.default_rng(0).random((2000, 2000)))
+    save_figure(figure, "file", folder)
+
+
+WRITERS = {
+    "agent": lambda place: DQN(hidden=(512, 512)).save(place / "file.safetensors"),
+    "text": lambda place: write_text("x" * 10**6, place / "file.json"),
+    "figure": large_figure,
+}
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_full_or_read_only_disk_keeps_the_old_file(kind, full, disk, capsys):
+    for name in ("file.safetensors", "file.json", "file.png", "file.svg"):
+        (disk / name).write_text("old")
+    before = {path.name: path.read_bytes() for path in disk.iterdir()}
+    if not full:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    tried["disk"] += 1
+    if kind == "figure":  # a lesson goes on: it is shown all the same
+        WRITERS[kind](disk)
+        assert "shown but not saved" in capsys.readouterr().out
+    else:
+        with pytest.raises((OSError, safetensors.SafetensorError), match=r"space|Read-only|os error"):
+            WRITERS[kind](disk)
+    assert {path.name: path.read_bytes() for path in disk.iterdir()} == before
+    survived["disk"] += 1
+
+
+SAVED = """
+from rlkit_mini import load_dataset
+from rlkit_mini.data import save_dataset
+import os, sys
+data = load_dataset("pointmass/medium-lazy-v0")[:200]
+os.environ["MINARI_DATASETS_PATH"] = sys.argv[1]
+try:
+    save_dataset("pointmass/mine-v0", data, algorithm="none", description="none", reference_returns=(-150, -20))
+except (OSError, RuntimeError) as error:  # HDF5 has its own words for a full disk
+    print("refused", *str(error).split())
+"""
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_data_set_on_a_full_or_read_only_disk_is_not_there(full, disk, monkeypatch):
+    if full:
+        (disk / "filler").write_bytes(bytes(240 * 1024))
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    tried["disk"] += 1
+    outcome = subprocess.run([sys.executable, "-c", SAVED, str(disk)], capture_output=True, text=True)
+    assert outcome.stdout.startswith("refused"), outcome.stderr
+    assert "No space left" in outcome.stdout or "Read-only" in outcome.stdout
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(disk))
+    assert list_datasets() == []
+    survived["disk"] += 1
+
+
+# Damaged and malicious files ----------------------------------------------------------------------------------------
+
+
+class Canary:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+def damaged(whole, flips):
+    """The bytes cut at many lengths, and `flips` times with some of them flipped."""
+    rng = random.Random(0)
+    for length in sorted({0, 1, 8, *(rng.randrange(len(whole)) for _ in range(40)), len(whole) - 1}):
+        yield "cut", whole[:length]
+    for _ in range(flips):
+        changed = bytearray(whole)
+        # half of the flips in the first kilobyte, where a format's own facts stand
+        for _ in range(rng.choice([1, 4])):
+            changed[rng.randrange(min(len(whole), rng.choice([1024, len(whole)])))] ^= 1 << rng.randrange(8)
+        yield "flipped", bytes(changed)
+
+
+def saved_files(kind, tmp_path, root, data):
+    """The file to damage, and what reads it."""
+    if kind == "data set":
+        save(data)
+        return root / ID / "data" / "main_data.hdf5", lambda: load_dataset(ID)
+    if kind == "agent":
+        DQN(hidden=(8,)).save(tmp_path / "file.safetensors")
+        return tmp_path / "file.safetensors", lambda: DQN.load(tmp_path / "file.safetensors")
+    from rlkit_mini import MAZES, Oracle, train_offline
+
+    agent, oracle = DQN(discount=[0.95]), Oracle(MAZES["medium"], resolution=1)
+    Sweep.of(agent, train_offline(agent, data, 1, oracle, progress=False), oracle).save(tmp_path / "file.npz")
+    return tmp_path / "file.npz", lambda: Sweep.load(tmp_path / "file.npz")
+
+
+@pytest.mark.parametrize("kind", ["data set", "agent", "sweep"])
+def test_a_cut_file_is_refused_and_a_flipped_one_refused_or_well_formed(kind, tmp_path, root, data):
+    path, read = saved_files(kind, tmp_path, root, data)
+    read()
+    flips = 0 if kind == "data set" else 60  # on some flipped bytes the HDF5 library itself ends the process
+    for damage, content in damaged(path.read_bytes(), flips):
+        path.write_bytes(content)
+        tried[damage] += 1
+        try:
+            read()
+        except ValueError as error:
+            message = str(error)
+        else:
+            message = None
+            assert damage == "flipped", f"a {kind} cut to {len(content)} bytes was read"
+        assert message is None or (str(tmp_path) in message and "\n" not in message)
+        survived[damage] += 1
+
+
+def test_a_pickle_is_never_opened(tmp_path, root, data):
+    canary = tmp_path / "canary"
+    evil = pickle.dumps(Canary(canary))
+    for kind in ("data set", "agent", "sweep"):
+        path, read = saved_files(kind, tmp_path, root, data)
+        contents = [lambda path=path: path.write_bytes(evil), lambda path=path: torch.save(Canary(canary), path)]
+        if kind == "sweep":
+            facts = np.array([Canary(canary)], dtype=object)
+            contents.append(lambda path=path, facts=facts: np.savez(path, facts=facts))
+        for write in contents:
+            write()
+            tried["malicious"] += 1
+            with pytest.raises(ValueError, match=r"damaged|no saved"):
+                read()
+            assert not canary.exists()
+            survived["malicious"] += 1
+
+
+def test_a_foreign_entry_point_is_not_imported(tmp_path, root, data, monkeypatch):
+    canary = tmp_path / "canary"
+    (tmp_path / "foreign_maze.py").write_text(f"open({str(canary)!r}, 'w').close()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    save(data)
+    path = root / ID / "data" / "metadata.json"
+    whole = json.loads(path.read_text())
+    for key in ("env_spec", "eval_env_spec"):
+        spec = json.loads(whole[key]) | {"entry_point": "foreign_maze:make"}
+        path.write_text(json.dumps(whole | {key: json.dumps(spec)}))
+        tried["malicious"] += 1
+        with pytest.raises(ValueError, match="not from a Pointmass maze, or damaged"):
+            load_dataset(ID)
+        assert not canary.exists()
+        survived["malicious"] += 1
+
+
+@pytest.mark.parametrize("shape", [[2**62, 2], [1, 2**40, 2**40], [-1, 2], [10**30]])
+def test_an_absurd_shape_is_refused(shape, tmp_path):
+    header = {"weight": {"dtype": "F32", "shape": shape, "data_offsets": [0, 8]}, "__metadata__": {"agent": "DQN"}}
+    text = json.dumps(header).encode()
+    (tmp_path / "file.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + bytes(8))
+    tried["absurd"] += 1
+    with pytest.raises(ValueError, match="damaged or no safetensors file"):
+        DQN.load(tmp_path / "file.safetensors")
+    survived["absurd"] += 1
+
+
+def test_all_faults_that_were_tried_were_survived():
+    print(f"\nfaults tried: {dict(tried)}")
+    assert survived == tried
