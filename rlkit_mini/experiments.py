@@ -245,7 +245,7 @@ def _held_against_the_truth(
     returns = history.returns[-1]
     policy = agent.policy(oracle.observations).cpu().numpy()
     believed = start_values(policy, agent.q_values(oracle.observations).cpu().numpy(), oracle)
-    true = start_values(policy, oracle.evaluate(policy).q_values, oracle)
+    true = start_values(policy, oracle.evaluate(agent.policy).q_values, oracle)
     low, high = bootstrap_interval(returns)
     summary = {
         "experiment": experiment.name,

@@ -1,8 +1,10 @@
 """The oracle: each maze solved exactly on a fine grid, so that agents are held against the truth.
 
-Every free cell is divided into resolution x resolution sub-cells. From four points of a sub-cell, the nodes of a
-Gauss-Hermite quadrature over the noise go through the same dynamics as the environments; where they land gives one
-sparse transition matrix an action. Sub-cells never straddle a wall, and nothing is interpolated across one.
+Every free cell is divided into resolution x resolution sub-cells. From four points of a sub-cell, and from the start
+itself, evenly spread noise goes through the same dynamics as the environments; where it lands gives the sparse
+transition matrices. A policy may act differently at each of these points: what it does at the start, and where
+its action changes within a sub-cell, decides what a half-trained agent earns. Sub-cells never straddle a wall, and
+nothing is interpolated across one.
 """
 
 from __future__ import annotations
@@ -18,14 +20,17 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 import scipy.sparse as sparse
+from scipy.special import ndtri
+from scipy.stats import qmc
 
 from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import Maze
 from rlkit_mini.pointmass import ACTIONS, NOISE_SCALE, SUBSTEPS, transition
 
-RESOLUTION = {"easy": 4, "medium": 8, "hard": 2, "veryhard": 4}  # medium: with 4, half-trained policies look 10% better
-QUADRATURE_NODES = 8  # an axis
-FORMAT = 1  # of the cached file
+RESOLUTION = {"easy": 8, "medium": 8, "hard": 2, "veryhard": 4}  # what half-trained policies need to be judged fairly
+POINTS = 4  # a sub-cell
+NOISE = 64  # a point and action
+FORMAT = 2  # of the cached file
 
 
 class Oracle:
@@ -38,6 +43,7 @@ class Oracle:
 
     Attributes:
         observations: (sub-cells, 2) float32, the sub-cells' centres.
+        points: (4 * sub-cells + 1, 2) float32, where a policy is asked: four points a sub-cell, and last the start.
         start_weights: (sub-cells,) share of each sub-cell in the start (which often lies on a corner of four).
     """
 
@@ -55,12 +61,13 @@ class Oracle:
         self._index = np.full(self._free.shape, -1)
         self._index[self._free] = np.arange(len(self.cells))
         self.observations = maze.observe((self.cells + 0.5) / resolution)
+        self.points = maze.observe(self._positions())
         distance = np.abs((self.cells + 0.5) / resolution - np.array(maze.start)).max(axis=1)
         touching = distance < distance.min() + 1e-9
         self.start_weights = touching / touching.sum()
-        # (sub-cells x actions, sub-cells): where a step leads, unless it terminates; state-major
-        self._transitions = _cached(self._key(), self._solve_transitions, shape=(5 * len(self.cells), len(self.cells)))
-        self._survival = np.asarray(self._transitions.sum(axis=1)).ravel()  # a step that does not terminate costs 1
+        # (points x actions, sub-cells): where a step leads, unless it terminates; point-major
+        shape = (len(ACTIONS) * len(self.points), len(self.cells))
+        self._transitions = _cached(self._key(), self._solve_transitions, shape)
 
     # What is true of the maze
 
@@ -116,7 +123,7 @@ class Oracle:
         """
         values, never = np.zeros(len(self.cells)), -1 / (1 - self.discount)  # what ends in the goal does not arrive
         for _ in range(self._sweeps):
-            q_values = self._backup(values, self.discount).T + never * (1 - self._survival.reshape(-1, len(ACTIONS)).T)
+            q_values = self._backup(values, self.discount).T + never * (1 - self._survival.T)
             before, values = values, np.where(places, 0.0, q_values.max(axis=0))
             if np.abs(values - before).max() < 1e-6:
                 break
@@ -128,9 +135,11 @@ class Oracle:
         """The exact return, success rate, Q^pi and visitation of one policy or a population of them.
 
         Args:
-            policy: probabilities (..., sub-cells, 5) on `observations`, or a function that maps them to that.
+            policy: a function that maps observations to action probabilities (..., n, 5), asked at `points`; or
+                probabilities (..., sub-cells, 5), the same all over a sub-cell, or (..., points, 5).
         """
-        shape, given = (len(self.cells), len(ACTIONS)), policy(self.observations) if callable(policy) else policy
+        shape, given = (len(self.cells), len(ACTIONS)), policy(self.points) if callable(policy) else policy
+        given = given.cpu() if hasattr(given, "cpu") else given  # a tensor, on whatever device
         try:
             probabilities = np.asarray(given, dtype=np.float64)
         except (TypeError, ValueError):  # text, or rows of unequal length
@@ -138,21 +147,23 @@ class Oracle:
             raise ValueError(
                 f"policy is a {kind} without a shape; expected probabilities (..., {shape[0]}, 5)"
             ) from None
-        if probabilities.shape[-2:] != shape or not probabilities.size:
+        at_points = (len(self.points), len(ACTIONS))
+        if probabilities.shape[-2:] not in (shape, at_points) or not probabilities.size:
             raise ValueError(f"policy has shape {probabilities.shape}; expected probabilities (..., {shape[0]}, 5)")
         if not (probabilities >= 0).all() or np.abs(probabilities.sum(axis=-1) - 1).max() > 1e-3:
             raise ValueError("policy is no distribution; expected probabilities >= 0 that sum to 1 over the actions")
         probabilities = probabilities / probabilities.sum(axis=-1, keepdims=True)  # or rounding ends episodes
+        if probabilities.shape[-2:] == shape:
+            at_start = (self.start_weights @ probabilities)[..., None, :]
+            probabilities = np.concatenate([probabilities.repeat(POINTS, axis=-2), at_start], axis=-2)
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # scipy's products release the interpreter's lock
-            matrices = list(pool.map(self._policy_matrix, probabilities.reshape(-1, *shape)))
+            matrices = list(pool.map(self._policy_matrix, probabilities.reshape(-1, *at_points)))
             episodes = np.array(list(pool.map(self._episode, matrices))).reshape(*probabilities.shape[:-2], 2)
         return Evaluation(self, probabilities.shape[:-2], matrices, episodes[..., 0], episodes[..., 1])
 
     def sub_cells(self, observations) -> np.ndarray:
         """The sub-cell (..., ) in which each observation (..., 2) lies."""
-        cells = np.floor(self.maze.positions(observations) * self.resolution).astype(int)
-        cells = np.clip(cells, 0, np.array(self._free.shape) - 1)
-        return self._index[cells[..., 0], cells[..., 1]]
+        return self._sub_cells_at(self.maze.positions(observations))
 
     def on_grid(self, values: np.ndarray) -> np.ndarray:
         """Values (..., sub-cells) laid out as maps (..., width x resolution, height x resolution), NaN in walls."""
@@ -167,64 +178,89 @@ class Oracle:
     def _sweeps(self) -> int:  # until a step that far ahead weighs less than 1e-7
         return int(np.ceil(np.log(1e-7) / np.log(self.discount))) if self.discount > 0 else 1
 
+    @cached_property
+    def _mean_transitions(self) -> sparse.csr_matrix:
+        """(sub-cells x actions, sub-cells): the mean over a sub-cell's points."""
+        rows = np.arange(len(self.cells) * POINTS * len(ACTIONS))
+        sub_cells, actions = rows // (POINTS * len(ACTIONS)), rows % len(ACTIONS)
+        mean = sparse.csr_matrix(
+            (np.full(len(rows), 1 / POINTS), (sub_cells * len(ACTIONS) + actions, rows)),
+            shape=(len(ACTIONS) * len(self.cells), self._transitions.shape[0]),
+        )
+        return mean @ self._transitions
+
+    @cached_property
+    def _survival(self) -> np.ndarray:
+        """(sub-cells, 5): the probability that a step does not terminate, which is what it costs."""
+        return np.asarray(self._mean_transitions.sum(axis=1)).reshape(-1, len(ACTIONS))
+
     def _backup(self, values: np.ndarray, discount: float = 1.0) -> np.ndarray:
-        return (discount * (self._transitions @ values) - self._survival).reshape(-1, len(ACTIONS))
+        return discount * (self._mean_transitions @ values).reshape(-1, len(ACTIONS)) - self._survival
 
     def _best_return(self, allowed: np.ndarray) -> float:
         unknown = ~allowed.any(axis=1)
         values = np.zeros(len(self.cells))
-        for _ in range(self.maze.horizon):
+        for _ in range(self.maze.horizon - 1):
             q_values = self._backup(values)
             values = np.where(allowed, q_values, -np.inf).max(axis=1)
             values[unknown] = q_values[unknown].mean(axis=1)
-        return float(self.start_weights @ values)
+        first = self._transitions[-len(ACTIONS) :] @ (values - 1)
+        allowed = allowed[self.start_weights > 0].any(axis=0)
+        return float(first[allowed].max() if allowed.any() else first.mean())
 
     def _policy_matrix(self, probabilities: np.ndarray) -> sparse.csr_matrix:
-        states, actions = np.nonzero(probabilities)
+        """(sub-cells + 1, sub-cells): where a step of the policy leads; the last row is the step from the start."""
+        points, actions = np.nonzero(probabilities)
+        states = points // POINTS  # the start, the last point, comes after all sub-cells
+        shares = probabilities[points, actions] / np.where(states < len(self.cells), POINTS, 1)
         choice = sparse.csr_matrix(
-            (probabilities[states, actions], (states, states * len(ACTIONS) + actions)),
-            shape=self._transitions.shape[::-1],
+            (shares, (states, points * len(ACTIONS) + actions)), shape=(len(self.cells) + 1, self._transitions.shape[0])
         )
         return choice @ self._transitions
 
     def _episode(self, matrix: sparse.csr_matrix) -> tuple[float, float]:
         """Return and success rate: follow the share of episodes that has not terminated through the steps."""
-        backwards = matrix.T.tocsr()
-        alive, total = self.start_weights, 0.0
-        for _ in range(self.maze.horizon):
+        backwards, alive = matrix[:-1].T.tocsr(), matrix[-1].toarray().ravel()
+        total = alive.sum()
+        for _ in range(self.maze.horizon - 1):
             alive = backwards @ alive
             total += alive.sum()
         return -total, 1 - alive.sum()
 
+    def _sub_cells_at(self, positions: np.ndarray) -> np.ndarray:
+        cells = np.clip(np.floor(positions), 0, np.array(self.maze.shape) - 1)
+        within = np.floor((positions - cells) * self.resolution).clip(0, self.resolution - 1)
+        where = (cells * self.resolution + within).astype(int)
+        return self._index[where[..., 0], where[..., 1]]
+
+    def _positions(self) -> np.ndarray:
+        """Of `points`, in cells: (points, 2)."""
+        corners = np.stack(np.meshgrid([0.25, 0.75], [0.25, 0.75], indexing="ij"), axis=-1).reshape(POINTS, 2)
+        inside = (self.cells[:, None] + corners) / self.resolution  # (sub-cells, 4, 2)
+        return np.vstack([inside.reshape(-1, 2), self.maze.start])
+
     def _solve_transitions(self) -> sparse.csr_matrix:
-        corners = np.stack(np.meshgrid([0.25, 0.75], [0.25, 0.75], indexing="ij"), axis=-1).reshape(-1, 2)
-        points = (self.cells[:, None] + corners) / self.resolution  # (sub-cells, 4, 2)
-        nodes, weights = np.polynomial.hermite_e.hermegauss(QUADRATURE_NODES)
-        noise = np.stack(np.meshgrid(nodes, nodes, indexing="ij"), axis=-1).reshape(-1, 2)
-        weights = np.outer(weights, weights).ravel() / weights.sum() ** 2 / len(corners)
-        shape = (len(self.cells), len(corners), len(noise))
-        matrices = []
-        for action in range(len(ACTIONS)):
-            ends, _, terminations = transition(
-                self.maze,
-                np.broadcast_to(points[:, :, None], (*shape, 2)).reshape(-1, 2),
-                np.full(np.prod(shape), action),
-                np.broadcast_to(noise, (*shape, 2)).reshape(-1, 2),
+        """Quasi-Monte Carlo: a Sobol sequence of noise, rotated for each point, so that the rare is somewhere there."""
+        positions = self._positions()
+        spread = qmc.Sobol(2, scramble=False).random(NOISE) + 0.5 / NOISE
+        rotations = np.random.default_rng(0).random((len(positions), 1, 2))
+        noise = ndtri((spread + rotations) % 1).reshape(-1, 2)
+        positions, points = positions.repeat(NOISE, axis=0), np.arange(len(positions)).repeat(NOISE)
+
+        def matrix(action: int) -> sparse.csr_matrix:
+            ends, _, terminations = transition(self.maze, positions, np.full(len(positions), action), noise)
+            rows, landing = (points * len(ACTIONS) + action)[~terminations], self._sub_cells_at(ends[~terminations])
+            return sparse.csr_matrix(
+                (np.full(len(rows), 1 / NOISE), (rows, landing)),
+                shape=(len(ACTIONS) * len(self.points), len(self.cells)),
             )
-            rows = np.arange(shape[0]).repeat(shape[1] * shape[2]) * len(ACTIONS) + action
-            probabilities = np.broadcast_to(weights, shape).ravel()
-            stays = ~terminations
-            landing = self.sub_cells(ends[stays] / self.maze.shape)
-            matrices.append(
-                sparse.csr_matrix(
-                    (probabilities[stays], (rows[stays], landing)), shape=(len(ACTIONS) * shape[0], shape[0])
-                )
-            )
-        return sum(matrices[1:], matrices[0])
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return sum(pool.map(matrix, range(1, len(ACTIONS))), matrix(0))
 
     def _key(self) -> str:
         maze = self.maze
-        facts = (FORMAT, QUADRATURE_NODES, maze.shape, maze.goal, maze.goal_radius, self.resolution)
+        facts = (FORMAT, NOISE, maze.shape, maze.start, maze.goal, maze.goal_radius, self.resolution)
         dynamics = (ACTIONS.tolist(), NOISE_SCALE, SUBSTEPS)
         return hashlib.sha256(repr((facts, dynamics)).encode() + maze.walls.tobytes()).hexdigest()[:16]
 
@@ -252,6 +288,7 @@ class Evaluation:
         """Q^pi (..., sub-cells, 5), discounted, without a time limit."""
 
         def solve(matrix):
+            matrix = matrix[:-1]  # values are those of sub-cells, not of the start
             values, costs = np.zeros(len(self.oracle.cells)), np.asarray(matrix.sum(axis=1)).ravel()
             for _ in range(self.oracle._sweeps):
                 values = self.oracle.discount * (matrix @ values) - costs
@@ -265,11 +302,12 @@ class Evaluation:
         """(..., sub-cells): (1 - discount) sum_t discount^t P(s_t = s), from the start; what terminated is gone."""
 
         def follow(matrix):
-            backwards, alive = matrix.T.tocsr(), (1 - self.oracle.discount) * self.oracle.start_weights
-            total = np.zeros_like(alive)
+            discount, backwards = self.oracle.discount, matrix[:-1].T.tocsr()
+            total = (1 - discount) * self.oracle.start_weights
+            alive = (1 - discount) * discount * matrix[-1].toarray().ravel()
             for _ in range(self.oracle._sweeps):
                 total += alive
-                alive = self.oracle.discount * (backwards @ alive)
+                alive = discount * (backwards @ alive)
             return total
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:

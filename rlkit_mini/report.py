@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import multiprocessing
 import os
@@ -90,8 +91,8 @@ def _comparison(name: str, seeds: int, steps: int | None) -> dict:
     agent, settings = AGENTS[label]
     agent = agent(seeds=seeds, **settings)
     train_offline(agent, data, updates=steps or 4000, progress=False)
-    policy = agent.policy(oracle.observations, greedy=not label.endswith("sampled")).numpy()
-    truth = oracle.evaluate(policy)
+    act = functools.partial(agent.policy, greedy=not label.endswith("sampled"))
+    policy, truth = act(oracle.observations).numpy(), oracle.evaluate(act)
     known = hasattr(agent, "q_values")
     believed = start_values(policy, agent.q_values(oracle.observations).numpy(), oracle) if known else None
     return {
@@ -118,8 +119,7 @@ def _choosing(name: str, seeds: int, steps: int | None) -> dict:
         for checkpoint in range(1, CHECKPOINTS + 1):
             updates = (steps or 4000) // CHECKPOINTS
             train_offline(agent, train, updates=updates, progress=False)
-            policy = agent.policy(oracle.observations).numpy()
-            truth = oracle.evaluate(policy)
+            policy, truth = agent.policy(oracle.observations).numpy(), oracle.evaluate(agent.policy)
             estimate = fitted_q_evaluation(held_out, agent.policy, updates=min(2000, steps or 2000))
             rows.append(
                 {

@@ -179,8 +179,7 @@ def run_difference(name: str, seeds: int = 8, steps: int | None = None, sides=("
         train_offline(
             agent, difference.change(data) if label == "altered" else data, updates=steps or 2_000, progress=False
         )
-        policy = agent.policy(oracle.observations).numpy()
-        truth = oracle.evaluate(policy)
+        policy, truth = agent.policy(oracle.observations).numpy(), oracle.evaluate(agent.policy)
         believed = start_values(policy, agent.q_values(oracle.observations).numpy(), oracle)
         result[label] = {
             "returns": truth.episode_return.tolist(),

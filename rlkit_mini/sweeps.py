@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import os
 from collections.abc import Mapping
@@ -60,9 +61,10 @@ class Sweep:
             raise ValueError(f"expected agents of the oracle's discount {oracle.discount}, whose values it can judge")
         settings = tuple(map(len, agent.grid.values()))
         shape = (*settings, -1)
-        policy = agent.policy(oracle.observations, greedy=greedy).cpu().numpy()
+        act = functools.partial(agent.policy, greedy=greedy)
+        policy = act(oracle.observations).cpu().numpy()
         values = (policy * agent.q_values(oracle.observations).cpu().numpy()).sum(axis=-1, dtype=np.float64)
-        true_values = (policy * oracle.evaluate(policy).q_values).sum(axis=-1)
+        true_values = (policy * oracle.evaluate(act).q_values).sum(axis=-1)
         final = history.returns[-1].reshape(math.prod(settings), -1)  # (settings, seeds)
         median = final.argsort(axis=1, kind="stable")[:, (final.shape[1] - 1) // 2]
         chosen = np.arange(len(final)) * final.shape[1] + median  # one member a setting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 from collections.abc import Mapping, Sequence
 
@@ -56,8 +57,8 @@ def agent_row(label: str, agent: Agent, oracle: Oracle, greedy: bool = True) -> 
 
     Exact returns of the greedy (or the sampled) policy, and the value at the start, believed and true, if it has one.
     """
-    policy = agent.policy(oracle.observations, greedy=greedy).cpu().numpy()
-    truth = oracle.evaluate(policy)
+    act = functools.partial(agent.policy, greedy=greedy)
+    policy, truth = act(oracle.observations).cpu().numpy(), oracle.evaluate(act)
     row = {
         "agent": label,
         "return: IQM [95% interval]": with_interval(truth.episode_return),

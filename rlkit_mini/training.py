@@ -147,7 +147,7 @@ def _train(
             if update in marks:
                 losses = (total / since).cpu().numpy()
                 _check_finite(agent, losses, update, history)
-                returns = oracle.evaluate(agent.policy(oracle.observations).cpu()).episode_return if oracle else None
+                returns = oracle.evaluate(agent.policy).episode_return if oracle else None
                 history = _extended(history, update, returns, losses)
                 total, since = torch.zeros_like(total), 0
                 if on_evaluation:

@@ -47,11 +47,19 @@ def one_thread():
     torch.set_num_threads(1)
 
 
-def true_values(oracle, actions):
-    """V^pi of a deterministic policy by a dense linear system, from the model itself."""
-    count = len(actions)
-    steps = oracle._transitions.toarray().reshape(count, 5, count)[np.arange(count), actions]
-    return np.linalg.solve(np.eye(count) - oracle.discount * steps, -steps.sum(axis=1))
+def true_values(oracle, agent, member):
+    """Q^pi of the greedy action at each centre, by a dense linear system, from the model itself."""
+    count = len(oracle.cells)
+
+    def steps(actions):  # of each point, averaged over a sub-cell's four
+        return oracle._transitions[5 * np.arange(4 * count) + actions].toarray().reshape(count, 4, count).mean(axis=1)
+
+    def greedy(places):
+        return agent.q_values(places)[member].argmax(dim=1).numpy()
+
+    policy, chosen = steps(greedy(oracle.points[:-1])), steps(greedy(oracle.observations).repeat(4))
+    values = np.linalg.solve(np.eye(count) - oracle.discount * policy, -policy.sum(axis=1))
+    return oracle.discount * chosen @ values - chosen.sum(axis=1)
 
 
 def test_maps_equal_a_slow_independent_computation():
@@ -63,10 +71,12 @@ def test_maps_equal_a_slow_independent_computation():
         actions = q_values[median].argmax(axis=1)
         believed = q_values[median].max(axis=1)
         np.testing.assert_allclose(sweep.values[place], believed, atol=1e-4)
-        np.testing.assert_allclose(sweep.overestimation[place], believed - true_values(oracle, actions), atol=1e-4)
+        np.testing.assert_allclose(
+            sweep.overestimation[place], believed - true_values(oracle, agent, median), atol=1e-4
+        )
         np.testing.assert_array_equal(sweep.policy[place].argmax(axis=1), actions)
         for seed, member in enumerate(members):
-            truth = true_values(oracle, q_values[member].argmax(axis=1)) @ oracle.start_weights
+            truth = true_values(oracle, agent, member) @ oracle.start_weights
             assert sweep.true_start[place, seed] == pytest.approx(truth, abs=1e-4)
             start = q_values[member].max(axis=1) @ oracle.start_weights
             assert sweep.believed_start[place, seed] == pytest.approx(start, abs=1e-4)

@@ -31,7 +31,7 @@ def test_the_history_has_a_row_an_evaluation_and_a_column_a_member(data, oracle)
     history = train_offline(agent, data, 50, oracle, evaluations=4, progress=False)
     assert history.updates.tolist() == [12, 25, 38, 50]
     assert history.returns.shape == history.losses.shape == (4, 6)
-    exact = oracle.evaluate(agent.policy(oracle.observations)).episode_return
+    exact = oracle.evaluate(agent.policy).episode_return
     assert history.returns[-1].tolist() == exact.tolist()
     assert train_offline(agent, data, 5, progress=False).returns is None
 
