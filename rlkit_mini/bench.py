@@ -56,10 +56,10 @@ def matrix_product_rate(seconds: float) -> float:
 
 def throughput(agent: DQN, data: Transitions, seconds: float) -> dict:
     """Member-updates a second, and the floating-point operations of one."""
-    replay = Replay(agent, data)
+    minibatches = Replay(agent, data).minibatches(10**9)
     with FlopCounterMode(display=False) as counter:
-        agent.update(replay.sample())
-    speed = rate(lambda: agent.update(replay.sample()), seconds, a_call=agent.members)
+        agent.update(next(minibatches))
+    speed = rate(lambda: agent.update(next(minibatches)), seconds, a_call=agent.members)
     return {"member-updates a second": speed, "operations": counter.get_total_flops() / agent.members}
 
 

@@ -12,7 +12,7 @@ import torch
 from rlkit_mini.agents.awac import expected_value
 from rlkit_mini.agents.dqn import DQN, td_target, value_of_action
 from rlkit_mini.mazes import Maze
-from rlkit_mini.networks import observation_network
+from rlkit_mini.networks import Adam, observation_network
 from rlkit_mini.pointmass import ACTIONS, sample_actions, transition
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def fitted_q_evaluation(
     stored = transitions.as_batch(device)
     critic = observation_network(np.full(members, seed), "fitted q", len(ACTIONS)).to(device)
     target = copy.deepcopy(critic).requires_grad_(False)
-    optimizer = torch.optim.Adam(critic.parameters(), lr=learning_rate, fused=True)
+    optimizer = Adam(critic.parameters(), learning_rate)
     worst, best = (
         min(stored.rewards.min().item(), 0) / (1 - discount),
         max(stored.rewards.max().item(), 0) / (1 - discount),
@@ -188,9 +188,7 @@ def fitted_q_evaluation(
         next_values = expected_value(target(batch.next_observations), probabilities[:, picks])
         targets = td_target(batch.rewards, batch.terminations, next_values, discount).clamp(worst, best)
         losses = (value_of_action(critic(batch.observations), batch.actions) - targets) ** 2
-        optimizer.zero_grad()
-        losses.mean(dim=-1).sum().backward()
-        optimizer.step()
+        optimizer.minimise(losses.mean(dim=-1))
     with torch.no_grad():
         first = torch.from_numpy(start).to(device).expand(members, 1, 2)
         values = expected_value(critic(first), at_start)[:, 0].cpu().numpy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -55,20 +55,49 @@ def _normal_layer(streams: Streams, n_in: int, n_out: int) -> tuple[np.ndarray, 
     return weight, np.zeros((len(weight), 1, n_out))
 
 
-class _Tanh(torch.autograd.Function):
-    """tanh(x) = 2 sigmoid(2 x) - 1, in place: of the same speed on every processor, as `torch.tanh` is not."""
+def _tanh_layer(weight: Tensor, bias: Tensor, inputs: Tensor) -> Tensor:
+    """tanh x = 2 sigmoid(2 x) - 1: of the same speed on every processor, as `torch.tanh` is not."""
+    outputs = torch.baddbmm(bias, weight, inputs, beta=2, alpha=2).sigmoid_()
+    return torch.add(MINUS_ONE, outputs, alpha=2, out=outputs)
+
+
+def _relu_layer(weight: Tensor, bias: Tensor, inputs: Tensor) -> Tensor:
+    return torch.baddbmm(bias, weight, inputs).relu_()
+
+
+MINUS_ONE = torch.tensor(-1.0)  # on the CPU: numbers are welcome on every device
+HIDDEN = {  # name -> a layer, and the gradient before its activation from that after it and what the layer gave
+    "tanh": (_tanh_layer, torch.ops.aten.tanh_backward),
+    "relu": (_relu_layer, lambda gradient, outputs: torch.ops.aten.threshold_backward(gradient, outputs, 0)),
+}
+
+
+class _Layers(torch.autograd.Function):
+    """All layers at once on columns (members, features, batch): few operations, and little memory, there and back."""
 
     @staticmethod
-    def forward(ctx, inputs: Tensor) -> Tensor:
-        ctx.mark_dirty(inputs)
-        outputs = inputs.mul_(2).sigmoid_().mul_(2).sub_(1)
-        ctx.save_for_backward(outputs)
-        return outputs
+    def forward(ctx, columns: Tensor, activation: str, *parameters: Tensor) -> Tensor:
+        weights, biases = parameters[::2], parameters[1::2]
+        inputs = [columns]  # of each layer
+        for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+            inputs.append(HIDDEN[activation][0](weight, bias, inputs[-1]))
+        ctx.activation = activation
+        ctx.save_for_backward(*weights, *inputs)
+        return torch.baddbmm(biases[-1], weights[-1], inputs[-1])
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
-        (outputs,) = ctx.saved_tensors
-        return gradient.addcmul(gradient * outputs, outputs, value=-1)  # times 1 - tanh^2
+    def backward(ctx, gradient: Tensor):
+        saved = ctx.saved_tensors
+        weights, inputs = saved[: len(saved) // 2], saved[len(saved) // 2 :]
+        gradients: list[Tensor] = []
+        for number in reversed(range(len(weights))):
+            of_weight = torch.bmm(gradient, inputs[number].transpose(1, 2))
+            gradients = [of_weight, gradient.sum(dim=-1, keepdim=True), *gradients]
+            if number or ctx.needs_input_grad[0]:
+                gradient = torch.bmm(weights[number].transpose(1, 2), gradient)
+            if number:
+                gradient = HIDDEN[ctx.activation][1](gradient, inputs[number])
+        return gradient if ctx.needs_input_grad[0] else None, None, *gradients
 
 
 class PopulationMLP(nn.Module):
@@ -93,10 +122,7 @@ class PopulationMLP(nn.Module):
         initial: str = "uniform",
     ) -> None:
         super().__init__()
-        self.activation = {  # in place: nothing else needs what goes in
-            "tanh": _Tanh.apply,
-            "relu": torch.relu_,
-        }[activation]
+        self.activation = activation
         kind, layer = {"uniform": ("random", _uniform_layer), "normal": ("standard_normal", _normal_layer)}[initial]
         streams = Streams(seeds, f"{purpose} weights", kind)
         self.layers = []  # (weight (members, out, in), bias (members, out, 1)) of each layer
@@ -108,11 +134,8 @@ class PopulationMLP(nn.Module):
             self.layers.append(parameters)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        *hidden, (last_weight, last_bias) = self.layers
-        columns = inputs.transpose(1, 2)
-        for weight, bias in hidden:
-            columns = self.activation(torch.baddbmm(bias, weight, columns))
-        return torch.baddbmm(last_bias, last_weight, columns).transpose(1, 2).contiguous()
+        parameters = itertools.chain(*self.layers)
+        return _Layers.apply(inputs.transpose(1, 2), self.activation, *parameters).transpose(1, 2)
 
 
 class FourierFeatures(nn.Module):
@@ -150,3 +173,36 @@ def observation_network(
     if features == "position":
         return PopulationMLP(seeds, purpose, [2, *hidden, outputs], "tanh")
     raise ValueError(f"features is {features!r}; expected 'fourier' or 'position'")
+
+
+class Adam:
+    """Adam (Kingma & Ba 2015, arXiv 1412.6980): the steps of `torch.optim.Adam`, with less around them.
+
+    Args:
+        parameters: of a population; each member's are moved by its own loss alone.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], learning_rate: float) -> None:
+        self.parameters, self.learning_rate = list(parameters), learning_rate
+        self.moments = [[torch.zeros_like(parameter) for parameter in self.parameters] for _ in range(2)]
+        self._steps = [torch.zeros((), device=self.parameters[0].device)] * len(self.parameters)  # one number for all
+
+    def minimise(self, losses: Tensor) -> Tensor:
+        """One step down the losses (members,); returns them without their graph."""
+        gradients = torch.autograd.grad(losses.sum(), self.parameters)
+        self._steps[0].add_(1)
+        torch._fused_adam_(
+            self.parameters,
+            gradients,
+            *self.moments,
+            [],
+            self._steps,
+            lr=self.learning_rate,
+            beta1=0.9,
+            beta2=0.999,
+            weight_decay=0.0,
+            eps=1e-8,
+            amsgrad=False,
+            maximize=False,
+        )
+        return losses.detach()

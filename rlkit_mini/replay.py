@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -17,11 +17,11 @@ def uniform_picks(uniforms: np.ndarray, given: int, collected: int) -> np.ndarra
     """Which transitions a minibatch takes: each is as likely, with replacement.
 
     Args:
-        uniforms: (members, batch) in [0, 1), one a pick.
+        uniforms: (members, batch) in [0, 1), one a pick; or several such, below each other.
         given, collected: how many transitions there are of either kind; the collected ones come after the given.
 
     Returns:
-        (members, batch) integers from 0 to given + collected - 1.
+        as many integers from 0 to given + collected - 1.
     """
     return (uniforms * (given + collected)).astype(np.int64)
 
@@ -93,15 +93,29 @@ class Replay:
             self._column(name)[:, self.size] = torch.from_numpy(values)
         self.size += 1
 
+    def minibatches(self, count: int) -> Iterator[Batch]:
+        """`count` minibatches a member (members, batch, ...), drawn with replacement from the stream of its seed.
+
+        They are gathered many at a time, since for a small population that costs little more than gathering one, and an
+        accelerator waits for new indices only then.
+        """
+        members, batch_size = self.agent.members, self.agent.batch_size
+        most = max(1, 2**15 // (members * batch_size))
+        for begun in range(0, count, most):
+            block = min(most, count - begun)
+            uniforms = self.agent.minibatches.draw(block, batch_size).reshape(-1, batch_size)
+            picks = np.asarray(self.picks(uniforms, self.given, self.size - self.given))
+            if picks.min() < 0 or picks.max() >= self.size:
+                raise ValueError(f"picks go from {picks.min()} to {picks.max()}; expected 0 to {self.size - 1}")
+            chosen = torch.from_numpy(self._rows + picks.reshape(members, -1)).to(self.agent.device)
+            packed = self._packed.flatten(0, 1).index_select(0, chosen.flatten())
+            packed = packed.view(members, block, batch_size, -1).permute(3, 1, 0, 2).contiguous()
+            batches = _columns(packed.permute(1, 2, 3, 0))
+            yield from map(Batch, *(column.unbind() for column in batches._replace(actions=batches.actions.long())))
+
     def sample(self) -> Batch:
-        """A minibatch a member (members, batch, ...), drawn with replacement from the stream of its seed."""
-        uniforms = self.agent.minibatches.draw(self.agent.batch_size)
-        picks = np.asarray(self.picks(uniforms, self.given, self.size - self.given))
-        if picks.min() < 0 or picks.max() >= self.size:
-            raise ValueError(f"picks go from {picks.min()} to {picks.max()}; expected 0 to {self.size - 1}")
-        chosen = torch.from_numpy(self._rows + picks).to(self.agent.device)
-        batch = _columns(self._packed.flatten(0, 1).index_select(0, chosen.flatten()).unflatten(0, chosen.shape))
-        return batch._replace(actions=batch.actions.long())
+        """One minibatch a member."""
+        return next(self.minibatches(1))
 
     def transitions(self, maze: Maze, since: int = 0) -> list[Transitions]:
         """What is there from transition `since` on: one `Transitions` a member."""

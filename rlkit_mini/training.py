@@ -135,6 +135,7 @@ def _train(
     """The loop: from update `online_from` on, a step with every member comes before each update."""
     nothing = np.empty((0, agent.members))
     history = History(np.empty(0, dtype=int), nothing if oracle else None, nothing, online_from)
+    minibatches = replay.minibatches(updates if interaction is None else online_from)
     total, since, done = torch.zeros(agent.members, device=agent.device), 0, 0
     try:
         for update in trange(
@@ -142,7 +143,8 @@ def _train(
         ):
             if interaction is not None and update > online_from:
                 next(interaction)
-            total += agent.update(replay.sample())
+                minibatches = replay.minibatches(1)
+            total += agent.update(next(minibatches))
             since, done = since + 1, update
             if update in marks:
                 losses = (total / since).cpu().numpy()

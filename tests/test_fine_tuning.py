@@ -206,6 +206,21 @@ def test_a_replay_of_one_data_set_is_shared_and_one_with_room_is_each_members_ow
     assert Replay(agent, data, room=5).stored.observations.shape == (3, 1005, 2)
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_minibatches_are_the_same_transitions_however_many_are_asked_for(data, several):
+    given = [data, dataclasses.replace(data, rewards=data.rewards - 1)] if several else data
+    at_once, one_by_one = (Replay(DQN(seeds=2, batch_size=300), given) for _ in range(2))
+    uniforms = DQN(seeds=2).minibatches
+    for batch in at_once.minibatches(150):  # more than are gathered at a time
+        picks = (uniforms.draw(300) * len(data)).astype(int)
+        for name, column, other in zip(batch._fields, batch, one_by_one.sample(), strict=True):
+            expected = torch.stack([getattr(data, name)[row] for row in picks]).to(column.dtype)
+            if several and name == "rewards":
+                expected[1] -= 1
+            assert torch.equal(column, expected)
+            assert torch.equal(other, expected)
+
+
 def test_a_replay_gives_back_what_it_was_given(data):
     several = [data, dataclasses.replace(data, actions=4 - data.actions)]
     for given, back in zip(several, Replay(DQN(seeds=2), several).transitions(EASY), strict=True):

@@ -1,5 +1,6 @@
 """Populations of networks against plain matrix products member by member, and the streams that feed them."""
 
+import copy
 import itertools
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlkit_mini.networks import FourierFeatures, PopulationMLP, Streams, observation_network
+from rlkit_mini.networks import Adam, FourierFeatures, PopulationMLP, Streams, observation_network
 
 each_kind = pytest.mark.parametrize("kind", ["random", "standard_normal"])
 each_features = pytest.mark.parametrize("features", ["fourier", "position"])
@@ -156,6 +157,22 @@ def test_a_network_learns_in_place():
     assert not network(torch.rand(2, 3, 2)).any()
     network.load_state_dict(observation_network([0, 1], "critic", 5, (16,)).state_dict())
     assert network(torch.rand(2, 3, 2)).all()
+
+
+def test_adam_steps_as_torchs_does():
+    network, inputs = observation_network([0, 1], "critic", 5, (16,)), torch.rand(2, 3, 2)
+    twin = copy.deepcopy(network)
+    ours, theirs = Adam(network.parameters(), 0.01), torch.optim.Adam(twin.parameters(), lr=0.01, fused=True)
+    for _ in range(5):
+        losses, expected = (either(inputs).square().mean(dim=(1, 2)) for either in (network, twin))
+        returned = ours.minimise(losses)
+        theirs.zero_grad()
+        expected.sum().backward()
+        theirs.step()
+        assert returned.tolist() == expected.tolist()
+        assert not returned.requires_grad
+    for one, other in zip(network.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_unknown_features_are_refused():

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from rlkit_mini.agents.agent import Agent
 from rlkit_mini.agents.dqn import value_of_action
-from rlkit_mini.networks import observation_network
+from rlkit_mini.networks import Adam, observation_network
 from rlkit_mini.pointmass import ACTIONS
 
 
@@ -27,7 +27,7 @@ class Actor(nn.Module):
         super().__init__()
         self.log_likelihood = log_likelihood
         self.network = observation_network(seeds, "actor", len(ACTIONS), hidden, features).to(device)
-        self.optimizer = torch.optim.Adam(self.parameters(), lr=learning_rate, fused=True)
+        self.optimizer = Adam(self.network.parameters(), learning_rate)
 
     def forward(self, observations: Tensor) -> Tensor:
         return self.network(observations)
@@ -38,11 +38,8 @@ class Actor(nn.Module):
 
     def improve(self, batch, weights: Tensor | float = 1.0) -> Tensor:
         """One step of maximising mean(weights * log pi(a | s)); the loss of each member (members,)."""
-        losses = -(weights * self.log_likelihood(self(batch.observations), batch.actions)).mean(dim=-1)
-        self.optimizer.zero_grad()
-        losses.sum().backward()
-        self.optimizer.step()
-        return losses.detach()
+        likelihoods = self.log_likelihood(self(batch.observations), batch.actions)
+        return self.optimizer.minimise(-(weights * likelihoods).mean(dim=-1))
 
 
 class BC(Agent):

@@ -16,8 +16,8 @@ def cql_penalty(q_values: Tensor, actions: Tensor, temperature: float | Tensor =
         actions: (...,) integers, the data's.
         temperature: T > 0, divides; a number, or a tensor that broadcasts against (...,).
     """
-    temperature = torch.as_tensor(temperature, dtype=q_values.dtype, device=q_values.device)
-    soft_maximum = temperature * torch.logsumexp(q_values / temperature.unsqueeze(-1), dim=-1)
+    each = temperature.unsqueeze(-1) if isinstance(temperature, Tensor) else temperature
+    soft_maximum = temperature * torch.logsumexp(q_values / each, dim=-1)
     return soft_maximum - value_of_action(q_values, actions)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rlkit_mini.agents.agent import Agent
-from rlkit_mini.networks import observation_network
+from rlkit_mini.networks import Adam, observation_network
 from rlkit_mini.pointmass import ACTIONS
 
 
@@ -19,7 +19,8 @@ def td_target(rewards: Tensor, terminations: Tensor, next_values: Tensor, discou
 
 def double_q_value(online_q: Tensor, target_q: Tensor) -> Tensor:
     """Q_target(s', argmax_a' Q(s', a')) of two (..., actions): the online network chooses, the target one judges."""
-    return target_q.gather(-1, online_q.argmax(dim=-1, keepdim=True)).squeeze(-1)
+    chosen = online_q.max(dim=-1, keepdim=True).indices  # as argmax, faster for few actions
+    return target_q.gather(-1, chosen).squeeze(-1)
 
 
 def value_of_action(q_values: Tensor, actions: Tensor) -> Tensor:
@@ -66,7 +67,7 @@ class DQN(Agent):
         self.td_target, self.double_q_value = td_target, double_q_value
         self.critic = observation_network(self.seeds, "critic", len(ACTIONS), hidden, features).to(self.device)
         self.target_critic = copy.deepcopy(self.critic).requires_grad_(False)
-        self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=learning_rate, fused=True)
+        self.optimizer = Adam(self.critic.parameters(), learning_rate)
         self.updates = 0
 
     def q_values(self, observations) -> Tensor:
@@ -93,11 +94,9 @@ class DQN(Agent):
 
     def update(self, batch) -> Tensor:
         """One step on a minibatch of transitions (members, batch); the loss of each member (members,)."""
-        losses = self.loss(batch, self.critic(batch.observations)).mean(dim=-1)
-        self.optimizer.zero_grad()
-        losses.sum().backward()
-        self.optimizer.step()
+        losses = self.loss(batch, self.critic(batch.observations))
+        losses = self.optimizer.minimise(losses.mean(dim=-1))
         self.updates += 1
         if self.updates % self.target_period == 0:
             self.target_critic.load_state_dict(self.critic.state_dict())
-        return losses.detach()
+        return losses

@@ -8,7 +8,7 @@ from torch import Tensor
 from rlkit_mini.agents.awac import advantage_weights
 from rlkit_mini.agents.bc import Actor
 from rlkit_mini.agents.dqn import DQN, value_of_action
-from rlkit_mini.networks import observation_network
+from rlkit_mini.networks import Adam, observation_network
 
 
 def expectile_loss(differences: Tensor, expectile: float | Tensor) -> Tensor:
@@ -53,7 +53,7 @@ class IQL(DQN):
         )
         self.expectile_loss, self.advantage_weights = expectile_loss, advantage_weights
         self.value = observation_network(self.seeds, "value", 1, self.hidden, self.features).to(self.device)
-        self.value_optimizer = torch.optim.Adam(self.value.parameters(), lr=learning_rate, fused=True)
+        self.value_optimizer = Adam(self.value.parameters(), learning_rate)
         self.actor = Actor(self.seeds, actor_hidden, self.features, learning_rate, self.device)
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
@@ -67,9 +67,7 @@ class IQL(DQN):
         with torch.no_grad():
             data_values = value_of_action(self.target_critic(batch.observations), batch.actions)
         values = self.value(batch.observations).squeeze(-1)
-        self.value_optimizer.zero_grad()
-        self.expectile_loss(data_values - values, self.expectile).mean(dim=-1).sum().backward()
-        self.value_optimizer.step()
+        self.value_optimizer.minimise(self.expectile_loss(data_values - values, self.expectile).mean(dim=-1))
 
         losses = super().update(batch)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rlkit_mini.agents.dqn import DQN
-from rlkit_mini.networks import PopulationMLP
+from rlkit_mini.networks import Adam, PopulationMLP
 
 
 def novelty_bonus(predicted: Tensor, target: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class RND(DQN):
         self.random_network = PopulationMLP(self.seeds, "rnd target", sizes, initial="normal").to(self.device)
         self.random_network.requires_grad_(False)
         self.predictor = PopulationMLP(self.seeds, "rnd predictor", sizes).to(self.device)
-        self.predictor_optimizer = torch.optim.Adam(self.predictor.parameters(), lr=self.learning_rate, fused=True)
+        self.predictor_optimizer = Adam(self.predictor.parameters(), self.learning_rate)
         self.register_buffer("mean_square", torch.zeros(self.members, 1, device=self.device))
         self.start_observation: Tensor | None = None  # told by `explore`
 
@@ -97,9 +97,7 @@ class RND(DQN):
             raise RuntimeError("RND does not know where episodes start; it learns in explore(agent, maze)")
         places = self.rewarded_places(batch)
         bonus = self.bonus(self.predictor(places), self.random_network(places))
-        self.predictor_optimizer.zero_grad()
-        bonus.mean(dim=-1).sum().backward()
-        self.predictor_optimizer.step()
+        self.predictor_optimizer.minimise(bonus.mean(dim=-1))
 
         bonus = bonus.detach()
         rate = max(0.01, 1 / (self.updates + 1))
