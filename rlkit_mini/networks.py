@@ -175,34 +175,15 @@ def observation_network(
     raise ValueError(f"features is {features!r}; expected 'fourier' or 'position'")
 
 
-class Adam:
-    """Adam (Kingma & Ba 2015, arXiv 1412.6980): the steps of `torch.optim.Adam`, with less around them.
-
-    Args:
-        parameters: of a population; each member's are moved by its own loss alone.
-    """
+class Adam(torch.optim.Adam):
+    """Adam (Kingma & Ba 2015, arXiv 1412.6980) on a population: each member's parameters follow its own loss alone."""
 
     def __init__(self, parameters: Iterable[nn.Parameter], learning_rate: float) -> None:
-        self.parameters, self.learning_rate = list(parameters), learning_rate
-        self.moments = [[torch.zeros_like(parameter) for parameter in self.parameters] for _ in range(2)]
-        self._steps = [torch.zeros((), device=self.parameters[0].device)] * len(self.parameters)  # one number for all
+        super().__init__(parameters, lr=learning_rate, fused=True)
 
     def minimise(self, losses: Tensor) -> Tensor:
         """One step down the losses (members,); returns them without their graph."""
-        gradients = torch.autograd.grad(losses.sum(), self.parameters)
-        self._steps[0].add_(1)
-        torch._fused_adam_(
-            self.parameters,
-            gradients,
-            *self.moments,
-            [],
-            self._steps,
-            lr=self.learning_rate,
-            beta1=0.9,
-            beta2=0.999,
-            weight_decay=0.0,
-            eps=1e-8,
-            amsgrad=False,
-            maximize=False,
-        )
+        self.zero_grad()
+        losses.sum().backward()
+        self.step()
         return losses.detach()
