@@ -74,6 +74,7 @@ EXERCISES = [
         },
         misconceptions={
             "paid_steps": lambda v, d: _steps(_left(v, d), d, add=0),
+            "one_too_many": lambda v, d: _steps(_left(v, d), d, add=2),
             "undiscounted": lambda v, d: 1 - v,
             "linear": lambda v, d: 1 - (1 - d) * v,
             "not_rescaled": lambda v, d: _steps(1 + v, d),
