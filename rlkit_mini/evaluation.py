@@ -46,6 +46,16 @@ def discounted_return(rewards: np.ndarray, discount: float) -> np.ndarray:
     return (discount ** np.arange(rewards.shape[-1]) * rewards).sum(axis=-1)
 
 
+def steps_to_go(values: np.ndarray, discount: float) -> np.ndarray:
+    """How many steps from the goal a value (...,) says one is: the n of -(1 - discount^(n - 1)) / (1 - discount).
+
+    A step costs 1 and the last one, to the goal, nothing; at -1 / (1 - discount) and below one never arrives (inf).
+    """
+    left = np.maximum(1 + (1 - discount) * np.asarray(values, dtype=np.float64), 0)  # discount^(n - 1)
+    with np.errstate(divide="ignore"):
+        return 1 + np.log(left) / np.log(discount)
+
+
 def episode_returns(rewards: np.ndarray, terminations: np.ndarray, truncations: np.ndarray) -> np.ndarray:
     """Undiscounted return of each finished episode in a run of steps (n,): (episodes,)."""
     ends = np.flatnonzero(np.asarray(terminations) | np.asarray(truncations))

@@ -21,6 +21,7 @@ from rlkit_mini.evaluation import (
     fitted_q_evaluation,
     interquartile_mean,
     rollout_returns,
+    steps_to_go,
     td_error,
 )
 
@@ -56,6 +57,18 @@ def test_the_discounted_return_is_horners_sum(seed, discount):
         expected = rewards[..., step] + discount * expected
     np.testing.assert_allclose(discounted_return(rewards, discount), expected, rtol=1e-9, atol=1e-9)
     assert discounted_return([-1, -1, 0], 0.5) == -1.5
+
+
+@given(st.integers(1, 100), st.floats(0.5, 0.99))
+def test_a_value_says_in_how_many_steps_it_is_earned(steps, discount):
+    value = -sum(discount**t for t in range(steps - 1))  # the last step costs nothing
+    assert steps_to_go(value, discount) == pytest.approx(steps, rel=1e-3) or discount**steps < 1e-10
+
+
+def test_who_never_arrives_needs_infinitely_many_steps():
+    assert steps_to_go([0.0, -19.0, -20.0, -25.0], 0.95).tolist() == [1.0, pytest.approx(59.404, abs=1e-3)] + 2 * [
+        math.inf
+    ]
 
 
 @given(seeds)

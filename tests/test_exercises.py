@@ -1,6 +1,7 @@
 """The exercises: right answers pass, every known mistake is told by its name, and nothing stops the notebook."""
 
 import json
+import math
 import os
 import re
 import types
@@ -144,6 +145,27 @@ def discounted_return_by_horner(rewards, discount):
     for t in reversed(range(rewards.shape[-1])):
         total = rewards[..., t] + discount * total
     return total
+
+
+@alternative
+def steps_to_go_by_searching(values, discount):
+    def steps(value):
+        if value * (1 - discount) <= -1:
+            return math.inf
+        low, high = 0.0, 10_000.0
+        for _ in range(100):
+            middle = (low + high) / 2
+            low, high = (middle, high) if (discount ** (middle - 1) - 1) / (1 - discount) > value else (low, middle)
+        return low
+
+    return np.vectorize(steps)(values)
+
+
+@alternative
+def steps_to_go_by_log1p(values, discount):
+    values = np.asarray(values)
+    arrives = values > -1 / (1 - discount)
+    return np.where(arrives, 1 + np.log1p((1 - discount) * np.where(arrives, values, 0)) / np.log(discount), np.inf)
 
 
 @alternative

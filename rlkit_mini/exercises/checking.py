@@ -153,7 +153,7 @@ def _fault(exercise: Exercise, function: Callable, expected: Answer, got: Answer
     if value.shape != right.shape:
         return f"The shape is {value.shape}, expected is {right.shape}. Which axes should be left, which reduced?"
     if not _close(value, right):
-        odd = "" if np.isfinite(value).all() else ", and not all of them are finite"
+        odd = "" if np.isfinite(value).all() else ", and not all of them are finite (an overflow, log 0, or 0 / 0?)"
         return f"The shape is right, the numbers are not{odd}. Work this example out by hand, then compare."
     if got.gradient is None and expected.gradient is not None:
         return (

@@ -1,8 +1,8 @@
-"""Notebook 01: how much of a maze was seen, and what a sequence of rewards is worth."""
+"""Notebook 01: how much of a maze was seen, what a sequence of rewards is worth, and what a value says in steps."""
 
 import numpy as np
 
-from rlkit_mini.evaluation import coverage, discounted_return
+from rlkit_mini.evaluation import coverage, discounted_return, steps_to_go
 from rlkit_mini.exercises.checking import Exercise
 
 OPEN = np.zeros((1, 2), dtype=bool)  # two free cells: x = 0, y = 0 and 1
@@ -18,6 +18,15 @@ def _visited(positions, walls, parts=2):
 
 def _discounted(rewards, discount, first=0):
     return discount ** np.arange(first, first + rewards.shape[-1]) * rewards
+
+
+def _left(values, discount):
+    return 1 + (1 - discount) * values  # discount^(steps - 1)
+
+
+def _steps(left, discount, add=1.0, never=np.inf):
+    with np.errstate(divide="ignore"):
+        return np.where(left > 0, add + np.log(np.maximum(left, 0)) / np.log(discount), never)
 
 
 EXERCISES = [
@@ -53,6 +62,28 @@ EXERCISES = [
             "linear_weights": lambda r, d: (d * np.arange(r.shape[-1]) * r).sum(-1),
             "summed_over_members": lambda r, d: _discounted(r, d).sum(),
             "not_summed": lambda r, d: _discounted(r, d),
+        },
+    ),
+    Exercise(
+        reference=steps_to_go,
+        cases={
+            "one value": (-1.0, 0.5),
+            "at the goal's door, and two steps further": (np.array([0.0, -1.5]), 0.5),
+            "nobody arrives": (np.array([-1.75, -2.0, -2.5]), 0.5),
+            "a map (x, y)": (np.array([[-0.3, -6.0], [-12.9, -19.4]]), 0.95),
+        },
+        misconceptions={
+            "paid_steps": lambda v, d: _steps(_left(v, d), d, add=0),
+            "one_too_many": lambda v, d: _steps(_left(v, d), d, add=2),
+            "undiscounted": lambda v, d: 1 - v,
+            "linear": lambda v, d: 1 - (1 - d) * v,
+            "not_rescaled": lambda v, d: _steps(1 + v, d),
+            "sign_error": lambda v, d: _steps(_left(-v, d), d),
+            "natural_logarithm": lambda v, d: 1 - np.log(np.maximum(_left(v, d), 0)),
+            "whole_steps": lambda v, d: np.ceil(_steps(_left(v, d), d)),
+            "never_is_nan": lambda v, d: _steps(_left(v, d), d, never=np.nan),
+            "nan_below": lambda v, d: 1 + np.log(_left(v, d)) / np.log(d),
+            "never_is_zero": lambda v, d: _steps(_left(v, d), d, never=0.0),
         },
     ),
 ]

@@ -40,6 +40,18 @@ def _interleaved(uniforms, given, collected):
     return np.where(from_given, uniforms * given, given + uniforms * collected).astype(int)
 
 
+def _rest_from_all(uniforms, given, collected):
+    late = np.arange(uniforms.shape[-1]) >= uniforms.shape[-1] // 2
+    return uniform_picks(uniforms, given, late * collected)
+
+
+def _members_halved(uniforms, given, collected):
+    if not (given and collected):
+        return uniform_picks(uniforms, given, collected)
+    late = np.arange(len(uniforms))[:, None] >= len(uniforms) // 2
+    return np.where(late, given + uniforms * collected, uniforms * given).astype(int)
+
+
 FEW = array([[0.3, 0.6]])
 THREE = array([[0.0, 0.5, 0.99]])
 TWO_MEMBERS = array([[0.1, 0.55, 0.35, 0.8, 0.65, 0.2], [0.95, 0.05, 0.45, 0.15, 0.75, 0.5]])
@@ -62,6 +74,8 @@ EXERCISES = [
             "given_only": lambda u, g, c: _one_kind(u, g, c, new=not g),
             "larger_half_given": _larger_half_given,
             "interleaved": _interleaved,
+            "rest_from_all": _rest_from_all,
+            "members_halved": _members_halved,
             "coin": lambda *x: _coin(*x, spread=False),
             "half_on_average": lambda *x: _coin(*x, spread=True),
             "rounded": lambda *x: _halves(*x, whole=np.rint),
