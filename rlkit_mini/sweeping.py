@@ -6,9 +6,11 @@ import hashlib
 import itertools
 import json
 import math
+import multiprocessing
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, as_completed
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,6 +107,53 @@ def sweep(
         heading = f"{len(failures)} of {len(parts)} parts failed; the others are kept in {folder}"
         raise RuntimeError("\n".join([heading, *failures]))
     return Sweep.assemble({name: _plain(values) for name, values in grid.items()}, blocks)
+
+
+def grid_of(words: Iterable[str]) -> dict[str, list]:
+    """A grid as the command line has it, ("alpha=0,0.1", "steps=1000"): numbers where they are, else names."""
+    grid = {}
+    for word in words:
+        name, equals, values = word.partition("=")
+        if not (name and equals and values) or name in grid:
+            raise ValueError(f"{word!r} is no axis of a grid; expected a setting and its values, once: alpha=0,0.1,1")
+        try:
+            grid[name] = [float(value) for value in values.split(",")]
+        except ValueError:
+            grid[name] = values.split(",")
+    return grid
+
+
+@contextmanager
+def processes(workers: int | None = None, scheduler: str | None = None) -> Iterator[Executor | None]:
+    """An executor of so many processes here, or of those of a Dask cluster ("tcp://host:8786"); None of neither.
+
+    A part whose worker is lost on a cluster is trained again, up to twice.
+
+    Raises:
+        ValueError, OSError: both were asked for, or fewer than one; Dask is missing, or no scheduler answers.
+    """
+    if workers is not None and (scheduler or workers < 1):
+        raise ValueError(
+            f"workers is {workers} and scheduler {scheduler}; expected at least one worker, or a scheduler"
+        )
+    if workers:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+            yield pool
+    elif scheduler:
+        try:
+            from distributed import Client
+
+            client = Client(scheduler, timeout=10)
+        except ImportError:
+            raise ValueError("a scheduler needs Dask: pip install -e '.[cluster]'") from None
+        except (OSError, ValueError) as error:
+            raise OSError(
+                f"no scheduler answers ({error}); expected the address that `dask scheduler` prints"
+            ) from None
+        with client:
+            yield client.get_executor(retries=2)
+    else:
+        yield None
 
 
 def cut(experiment: Experiment, grid: Mapping[str, Sequence], seeds, evaluations: int = 10) -> list[Part]:

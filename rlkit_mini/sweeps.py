@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import math
 import os
 from collections.abc import Iterable, Mapping
@@ -148,6 +149,11 @@ class Sweep:
         facts = {"algorithm": self.algorithm, "maze": oracle.maze.name, "discount": oracle.discount}
         facts |= {"resolution": oracle.resolution, "grid": self.grid}
         return facts | {"seeds": self.seeds.tolist(), "updates": self.updates.tolist()}
+
+    @property
+    def settings(self) -> list[dict]:
+        """Every setting, in the order of the arrays."""
+        return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
 
     def index(self, setting: dict) -> tuple[int, ...]:
         """Where a setting stands in the arrays' settings axes; `setting` names every swept hyperparameter."""
