@@ -48,7 +48,8 @@ def _datasets(maze: str) -> list[str]:
     return names + [f"drawn/{maze}-{places:g}-{actions:g}" for places in knobs for actions in KNOBS]
 
 
-HALLS = {maze: (maze, GRIDS, _datasets(maze)) for maze in ("easy", "medium", "hard")}  # maze, agents, data sets
+GALLERY_MAZES = ("easy", "medium", "hard")
+HALLS = {maze: (maze, GRIDS, _datasets(maze)) for maze in GALLERY_MAZES}  # maze, agents, data sets
 HALLS["collections"] = (  # one kind of data, collected eight times, and eight agents on each
     "medium",
     {CQL: {"alpha": [0.1, 1]}},
@@ -82,6 +83,53 @@ def make_gallery(
                 arrays |= {f"{name}/{key}": array for key, array in packed(done).items()}
     with whole_file(out) as part:
         np.savez_compressed(part, **arrays)
+
+
+KINDS = ("noisy expert", "drawn, optimal or noisy", "lazy guide", "explorer", "random actions")
+
+
+def kind_of(dataset: str) -> str:
+    """The kind of behaviour that a data set of the gallery is from, one of `KINDS`."""
+    family, _, name = dataset.partition("/")
+    if name.endswith("-1") or "random" in name:
+        return "random actions"
+    if family == "drawn":
+        return "drawn, optimal or noisy"
+    return "lazy guide" if "lazy" in name else "explorer" if "rnd" in name else "noisy expert"
+
+
+def scores(gallery: Mapping[str, Sweep], algorithm: str) -> tuple[list[str], np.ndarray]:
+    """An algorithm on all data sets of all mazes: their names, and scores (*hyperparameters, data sets, seeds).
+
+    A score is linear in the exact return: 100 for the optimum, 0 for never arriving.
+    """
+    names, found = [], []
+    for maze in GALLERY_MAZES:
+        done = gallery[f"{maze} {algorithm}"]
+        never, best = -done.oracle.maze.horizon, done.oracle.optimal_return
+        names += done.grid["dataset"]
+        found.append(100 * (done.returns[-1] - never) / (best - never))
+    return names, np.concatenate(found, axis=-2)
+
+
+def standings(gallery: Mapping[str, Sweep]) -> tuple[dict[str, dict], dict[str, dict[str, np.ndarray]]]:
+    """Which algorithm for which data, with one setting each for all data.
+
+    Returns:
+        algorithm -> its setting, the one with the best mean score of half of the seeds;
+        kind of data -> algorithm -> scores (data sets, seeds) of that setting, of the other half.
+    """
+    chosen, table = {}, {kind: {} for kind in KINDS}
+    for agent, grid in GRIDS.items():
+        names, each = scores(gallery, agent.__name__)
+        half = each.shape[-1] // 2
+        means = each[..., :half].mean(axis=(-2, -1))  # (*hyperparameters,)
+        place = np.unravel_index(means.argmax(), means.shape)
+        chosen[agent.__name__] = {name: values[at] for (name, values), at in zip(grid.items(), place, strict=True)}
+        for kind in KINDS:
+            rows = [kind_of(name) == kind for name in names]
+            table[kind][agent.__name__] = each[place][rows, half:]
+    return chosen, table
 
 
 def halved(oracle: Oracle) -> tuple[Oracle, np.ndarray]:

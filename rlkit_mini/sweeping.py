@@ -143,7 +143,7 @@ def processes(workers: int | None = None, scheduler: str | None = None) -> Itera
         try:
             from distributed import Client
 
-            client = Client(scheduler, timeout=10)
+            client = Client(scheduler, timeout=5)
         except ImportError:
             raise ValueError("a scheduler needs Dask: pip install -e '.[cluster]'") from None
         except (OSError, ValueError) as error:

@@ -102,7 +102,8 @@ class SweepFigure(Redrawn):
         here, (name, values) = sweep.index(setting), next(iter(sweep.grid.items()))
         self.means = interquartile_mean(sweep.returns)  # (evaluations, *settings)
         self.learns_values = not np.isnan(sweep.overestimation).any()
-        self.figure, ((left, right), (below, beside)) = new_figure(2, 2, height=7.0)
+        upright = sum(map(len, map(worded, values))) > 50  # so many letters do not fit side by side
+        self.figure, ((left, right), (below, beside)) = new_figure(2, 2, height=8.0 if upright else 7.0)
         self.title = self.figure.suptitle("two\nlines", x=0.012, ha="left", fontsize=11.5, color=INK, linespacing=1.4)
         limits = map_limits(oracle, sweep.values)
         errors = map_limits(oracle, sweep.overestimation, centred=True) if self.learns_values else (-1, 1)
@@ -122,7 +123,7 @@ class SweepFigure(Redrawn):
             words = ("What the median seed does, truly worth", f"{sweep.algorithm} learns no values")
         describe(left, words[0])
         describe(right, words[1])
-        if sum(map(len, map(worded, values))) > 50:  # letters
+        if upright:
             below.tick_params(axis="x", labelrotation=90, labelsize=7.5)
         if sweep.updates.ndim > 1:
             beside.set_xlim(0, 1.05 * sweep.updates.max())
@@ -171,7 +172,8 @@ def in_words(name: str, oracle: Oracle, acts: float, believes: float | None, tru
         knows = f"{'over' if believes > truth else 'under'}estimated by {abs(believes - truth):.1f}"
         knows = "about right" if abs(believes - truth) < 0.1 * abs(truth) + 0.1 else knows
         second = f"At the start it believes {believes:.1f}, and {truth:.1f} is true: {knows}."
-    return f"{name}: return {acts:.1f} where {best:.1f} is possible: {well}.\n{second}".replace("-", "−")
+    words = f"return {acts:.1f} where {best:.1f} is possible: {well}.\n{second}".replace("-", "−")
+    return f"{name}: {words}"
 
 
 def draw_training(results: dict) -> Figure:
