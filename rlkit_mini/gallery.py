@@ -98,7 +98,7 @@ def kind_of(dataset: str) -> str:
     return "lazy guide" if "lazy" in name else "explorer" if "rnd" in name else "noisy expert"
 
 
-def scores(gallery: Mapping[str, Sweep], algorithm: str) -> tuple[list[str], np.ndarray]:
+def scored(gallery: Mapping[str, Sweep], algorithm: str) -> tuple[list[str], np.ndarray]:
     """An algorithm on all data sets of all mazes: their names, and scores (*hyperparameters, data sets, seeds).
 
     A score is linear in the exact return: 100 for the optimum, 0 for never arriving.
@@ -121,7 +121,7 @@ def standings(gallery: Mapping[str, Sweep]) -> tuple[dict[str, dict], dict[str, 
     """
     chosen, table = {}, {kind: {} for kind in KINDS}
     for agent, grid in GRIDS.items():
-        names, each = scores(gallery, agent.__name__)
+        names, each = scored(gallery, agent.__name__)
         half = each.shape[-1] // 2
         means = each[..., :half].mean(axis=(-2, -1))  # (*hyperparameters,)
         place = np.unravel_index(means.argmax(), means.shape)

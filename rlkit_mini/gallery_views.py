@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from rlkit_mini.gallery import GRIDS, KINDS, kind_of, scores
+from rlkit_mini.gallery import GRIDS, KINDS, kind_of, scored
 from rlkit_mini.plots import INK, VALUES, describe, new_figure, worded
 from rlkit_mini.sweeps import Sweep
 
@@ -18,7 +18,7 @@ def draw_gallery(gallery: Mapping[str, Sweep]) -> Figure:
     """The median seed's score of every setting (columns) on every data set (rows, by the kind of data)."""
     columns, labels, edges = [], [], []
     for agent, grid in GRIDS.items():
-        names, found = scores(gallery, agent.__name__)
+        names, found = scored(gallery, agent.__name__)
         middle = np.median(found, axis=-1)  # (*hyperparameters, data sets)
         columns.append(middle.reshape(-1, len(names)).T)
         for place in np.ndindex(middle.shape[:-1]):

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -45,7 +46,7 @@ class Part:
     settings: dict
     seeds: tuple[int, ...]
 
-    @property
+    @cached_property
     def file(self) -> str:
         """A name with a hash of every setting, defaults included; the code and the data's content are not in it."""
         configuration = self.agent(**self.settings, seeds=1).configuration | {"seeds": self.seeds}

@@ -39,13 +39,12 @@ def assert_same_bits(one, other):
 
 
 def test_every_setting_is_in_exactly_one_part_and_keeps_its_seeds_together():
-    grid = {"alpha": list(range(30)), "temperature": [0.5, 1, 2], "batch_size": [32, 64], "dataset": DATA}
-    for seeds in (1, 8, 200):
-        parts, taken = cut(EXPERIMENTS[NAME], grid, seeds), np.zeros((30, 3, 2, 2), dtype=int)
+    grid = {"alpha": list(range(10)), "temperature": [0.5, 1, 2], "batch_size": [32, 64], "dataset": DATA}
+    for seeds in (1, 8, 100):
+        parts, taken = cut(EXPERIMENTS[NAME], grid, seeds), np.zeros((10, 3, 2, 2), dtype=int)
         for part in parts:
             taken[part.where] += 1
-            members = part.agent(**part.settings, seeds=part.seeds).members
-            assert members <= max(MEMBERS, seeds)
+            assert len(part.settings["alpha"]) * len(part.settings["temperature"]) * seeds <= max(MEMBERS, seeds)
             assert len(part.seeds) == seeds
             assert part.dataset == DATA[part.where[3].start]
             assert part.settings["batch_size"] == grid["batch_size"][part.where[2].start]
@@ -194,7 +193,7 @@ def test_half_a_part_is_none(tmp_path, monkeypatch):
         (NAME, {"dataset": ["walked/huge-0.1"]}, "unknown maze 'huge'"),
         (NAME, {"dataset": ["walked/medium-0", "walked/hard-0"]}, "of the mazes hard, medium; expected one"),
         ("pointmass_medium_rnd", {"epsilon": [0.1]}, "a sweep needs one that `train` runs"),
-        ("pointmass_medium_sql", {"alpha": [1]}, "did you mean 'pointmass_medium_cql'"),
+        ("pointmass_medium_sql", {"alpha": [1]}, "did you mean .*'pointmass_medium_cql'"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_anything_is(name, grid, words, tmp_path):
