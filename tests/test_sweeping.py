@@ -19,6 +19,7 @@ from rlkit_mini.experiments import EXPERIMENTS
 from rlkit_mini.sweeping import MEMBERS, cut, grid_of, processes, sweep
 from rlkit_mini.sweeps import BY_SETTING
 from rlkit_mini.training import TrainingDivergedError
+from rlkit_mini.views import SweepFigure
 
 NAME = "pointmass_medium_cql"
 DATA = ["pointmass/medium-lazy-v0", "walked/medium-0.1"]
@@ -88,6 +89,15 @@ def test_who_learns_no_values_believes_nothing(tmp_path):
     assert np.isnan(clones.overestimation).all()
     truth = clones.oracle.evaluate(clones.policy).q_values
     np.testing.assert_allclose(clones.values, (clones.policy * truth).sum(axis=-1), atol=1e-4)
+    assert "It learns no values" in SweepFigure(clones).message
+
+
+def test_the_sliders_figure_shows_each_settings_own_updates(here):
+    figure = SweepFigure(here, here.settings[0])
+    assert figure.line.get_xdata().tolist() == [2, 4, 6]
+    figure.show(here.settings[-1])
+    assert figure.line.get_xdata().tolist() == [4, 8, 12]
+    assert figure.figure.axes[3].get_xlim()[1] > 12
 
 
 class Backwards(Executor):
