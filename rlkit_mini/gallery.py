@@ -188,7 +188,7 @@ class Gallery(Mapping):
             raise FileNotFoundError(f"no gallery at {path}; make it with `python -m rlkit_mini.gallery`")
         self._packed: dict[str, dict[str, np.ndarray]] = {}
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
                 for entry in file.files:
                     name, key = entry.split("/", 1)
                     self._packed.setdefault(name, {})[key] = file[entry]
