@@ -1,4 +1,4 @@
-"""The command line: python -m rlkit_mini list | explore NAME | train NAME | finetune NAME | report | grade | bench."""
+"""The command line: python -m rlkit_mini list | explore | train | finetune | sweep NAME | report | grade | bench."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots import save_figure
 from rlkit_mini.report import markdown, run_report
 from rlkit_mini.report_figures import FIGURES, draw_fine_tuning
-from rlkit_mini.tables import Table
-from rlkit_mini.views import draw_exploration, draw_training
+from rlkit_mini.sweeping import grid_of, processes
+from rlkit_mini.sweeping import sweep as run_sweep
+from rlkit_mini.tables import Table, sweep_table
+from rlkit_mini.views import SweepFigure, draw_exploration, draw_training
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- report -->\n", "\n<!-- end of report -->"  # the README's part that `report --publish` writes
@@ -142,6 +144,40 @@ def finetune(
 
 
 @app.command
+def sweep(
+    name: Name,
+    grid: tyro.conf.UseAppendAction[tuple[str, ...]],
+    seeds: int = 8,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    dataset_dir: Path | None = None,
+    out: Path = Path("results"),
+) -> None:
+    """Train over a grid of settings, on one machine or many; a second call trains only what is missing.
+
+    Args:
+        name: of a training; see `list`.
+        grid: a setting and its values, alpha=0,0.1,1; once for each. Also steps=1000,5000 (updates, as in `train`) and
+            dataset=pointmass/medium-lazy-v0,walked/medium-0.1.
+        seeds: members of each setting.
+        workers: processes side by side on this machine; default none but this one.
+        scheduler: of a Dask cluster that trains, such as tcp://host:8786.
+        dataset_dir: where the data sets are; default the committed ones. A cluster's workers look for their own.
+        out: where returns (JSON), the figure, the sweep for the slider and the finished parts go.
+    """
+    experiment = _named(name, "train")
+    _use_datasets_in(dataset_dir)
+    with processes(workers, scheduler) as executor:
+        result = run_sweep(experiment, grid_of(grid), seeds, executor, folder=out / "sweeps")
+    returns = [
+        setting | {"returns": result.returns[-1, *result.index(setting)].tolist()} for setting in result.settings
+    ]
+    print(sweep_table(result))
+    _write(out / name, returns, SweepFigure(result).figure)
+    result.save(out / name / "sweep.npz")
+
+
+@app.command
 def report(
     seeds: int = 8,
     steps: int | None = None,
@@ -232,7 +268,7 @@ def _use_datasets_in(folder: Path | None) -> None:
         os.environ["MINARI_DATASETS_PATH"] = str(folder.resolve())
 
 
-def _write(folder: Path, summary: dict, figure) -> None:
+def _write(folder: Path, summary: dict | list[dict], figure) -> None:
     with whole_file(folder / "result.json") as part:
         part.write_text(json.dumps(summary, indent=1) + "\n")
     save_figure(figure, "figure", folder)

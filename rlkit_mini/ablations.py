@@ -1,42 +1,30 @@
-"""Coverage and quality of data as separate knobs, and the results of turning them: `python -m rlkit_mini.ablations`."""
+"""Coverage and quality of data as separate knobs, and data sets of which they are the name."""
 
 from __future__ import annotations
 
+import functools
 import json
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+import re
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL
 from rlkit_mini.collecting import near_expert
-from rlkit_mini.data import Transitions
+from rlkit_mini.data import Transitions, load_dataset
 from rlkit_mini.exploration import explore
-from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import MAZES
-from rlkit_mini.oracle import Oracle
+from rlkit_mini.oracle import Oracle, solved
 from rlkit_mini.pointmass import at_goal, sample_actions, transition
-from rlkit_mini.training import train_offline
 
 RESULTS = Path(__file__).resolve().parent.parent / "figures"
-STEPS, UPDATES, SEEDS = 1_000, 2_000, 8
-AGENTS = {
-    "BC": BC,
-    "DQN": DQN,
-    "CQL, α 0.1": partial(CQL, alpha=0.1),
-    "CQL, α 1": partial(CQL, alpha=1.0),
-    "AWAC": AWAC,
-    "IQL": IQL,
-}
+STEPS = 1_000
 SHARES = (0.0, 0.1, 0.3, 0.6, 1.0)  # of random actions, along walks from the start
 KNOBS = (0.0, 0.3, 1.0)  # shares of random places and of random actions, chosen independently
 
 
 def read_results(name: str):
-    """A committed result, such as `figures/ablations.json` by the name "ablations"."""
+    """A committed result, such as `figures/museum.json` by the name "museum"."""
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
@@ -59,46 +47,31 @@ def independent_steps(oracle: Oracle, random_places: float, random_actions: floa
     return Transitions(*map(torch.from_numpy, (*columns, ~terminations)), maze)  # each is cut after its one step
 
 
-def walks(oracle: Oracle, random_share: float) -> list[Transitions]:
-    """1,000 steps from the start, of the optimal policy with random actions mixed in, of each of 8 collection seeds."""
-    return explore(near_expert(oracle, random_share, seeds=SEEDS), oracle.maze, STEPS, progress=False)
+def walks(oracle: Oracle, random_share: float, seeds=8) -> list[Transitions]:
+    """1,000 steps from the start, of the optimal policy with random actions mixed in, of each collection seed."""
+    return explore(near_expert(oracle, random_share, seeds=seeds), oracle.maze, STEPS, progress=False)
 
 
-def trained_returns(kind: str, name: str, *setting) -> list:
-    """Exact returns after training on one kind of data, to 0.01.
+@functools.lru_cache(maxsize=8)  # parts of a sweep that run in one process share it
+def data_by_name(name: str, seeds: tuple[int, ...]) -> list[Transitions]:
+    """What members of these seeds learn from: one data set for all of them, or one for each.
 
-    "walked" and "independent" give (8,), each seed with data of its own; "crossed" gives (8 collection seeds, 8
-    training seeds).
+    Args:
+        name: a Minari data set's, "pointmass/medium-rnd-v0"; or one collected here, with a collection seed equal to the
+            member's: "walked/medium-0.1" (see `walks`: maze, share of random actions), "drawn/medium-0.3-1" (see
+            `independent_steps`: maze, shares of random places and of random actions), or "walked/medium-0.1-seed3",
+            collection seed 3's for all of them.
+
+    Raises:
+        UnknownNameError: no such data set or maze. ValueError: a share outside [0, 1], or one too many or too few.
     """
-    torch.set_num_threads(1)
-    oracle = Oracle(MAZES["medium"])
-    if kind == "independent":
-        each = [[independent_steps(oracle, *setting, STEPS, seed) for seed in range(SEEDS)]]
-    else:
-        each = walks(oracle, *setting) if kind == "crossed" else [walks(oracle, *setting)]
-    returns = []
-    for data in each:
-        agent = AGENTS[name](seeds=SEEDS)
-        train_offline(agent, data, UPDATES, progress=False)
-        returns.append(oracle.evaluate(agent.policy).episode_return.round(2).tolist())
-    return returns if kind == "crossed" else returns[0]
-
-
-def run_ablations() -> list[dict]:
-    """A row for each kind of data and agent: its setting, and the returns."""
-    kinds = [("walked", share) for share in SHARES]
-    kinds += [("independent", places, actions) for places in KNOBS for actions in KNOBS]
-    parts = [(kind, name, *setting) for kind, *setting in kinds for name in AGENTS]
-    parts += [("crossed", name, 0.1) for name in ("CQL, α 0.1", "CQL, α 1")]
-    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
-        runs = [pool.submit(trained_returns, *part) for part in parts]
-        return [
-            {"kind": kind, "agent": name, "setting": setting, "returns": run.result()}
-            for (kind, name, *setting), run in zip(parts, runs, strict=True)
-        ]
-
-
-if __name__ == "__main__":
-    rows = ",\n".join(json.dumps(row, ensure_ascii=False) for row in run_ablations())
-    with whole_file(RESULTS / "ablations.json") as part:
-        part.write_text(f"[{rows}]\n", encoding="utf-8")
+    if not name.startswith(("walked/", "drawn/")):
+        return [load_dataset(name)]
+    kind, maze, shares, _, seed = re.fullmatch(r"(\w+)/([^-]*)((?:-[0-9.]+)*)(-seed(\d+))?|.*", name).groups()
+    shares = [float(share) for share in (shares or "").split("-")[1:]]
+    if len(shares) != {"walked": 1, "drawn": 2}.get(kind) or max(shares) > 1:
+        raise ValueError(f"{name!r} is no data set; expected such as walked/medium-0.1 or drawn/medium-0.3-1")
+    oracle, each = solved(MAZES[maze]), seeds if seed is None else (int(seed),)
+    if kind == "walked":
+        return walks(oracle, *shares, seeds=each)
+    return [independent_steps(oracle, *shares, STEPS, one) for one in each]

@@ -280,8 +280,9 @@ def draw_settings(ax, values, returns, label: str, current=None, shift: float = 
 
 
 def worded(value) -> str:
-    """A setting as figures and sliders show it: 0.1 is "0.1", 1.0 is "1", and a name stays as it is."""
-    return f"{value:g}" if isinstance(value, (int, float, np.number)) else str(value)
+    """A setting as figures and sliders show it: 0.1 is "0.1", 1.0 is "1"; of a data set's name the part that tells."""
+    is_number = isinstance(value, (int, float, np.number))
+    return f"{value:g}" if is_number else str(value).removeprefix("pointmass/").removesuffix("-v0")
 
 
 def highlight(ax, place: float) -> Rectangle:

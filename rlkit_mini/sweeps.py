@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import io
+import itertools
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,15 @@ from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.training import History
 
-ARRAYS = ("seeds", "updates", "returns", "values", "overestimation", "policy", "believed_start", "true_start")
+BY_SETTING = {  # name -> axes before those of the settings
+    "returns": 1,
+    "values": 0,
+    "overestimation": 0,
+    "policy": 0,
+    "believed_start": 0,
+    "true_start": 0,
+}
+ARRAYS = ("seeds", "updates", *BY_SETTING)
 
 
 @dataclasses.dataclass
@@ -27,9 +37,11 @@ class Sweep:
     The maps are those of each setting's seed with the median final return (the lower one of an even number).
 
     Attributes:
-        grid: name -> values of the swept hyperparameters, in order; or names, where sweeps were joined.
-        returns: (evaluations, *settings, seeds) exact returns, after `updates` (evaluations,).
-        values: (*settings, sub-cells) what the agent believes a place is worth, sum_a pi(a | s) Q_hat(s, a).
+        grid: name -> values of what was swept, in order: numbers, or names such as those of data sets.
+        updates: (evaluations,), or (evaluations, *settings) where the number of updates was swept.
+        returns: (evaluations, *settings, seeds) exact returns, after `updates`.
+        values: (*settings, sub-cells) what the agent believes a place is worth, sum_a pi(a | s) Q_hat(s, a). One that
+            learns no values, such as BC: what its policy is worth there, V^pi; its beliefs below are NaN.
         overestimation: (*settings, sub-cells) that minus the exact V^pi.
         policy: (*settings, sub-cells, 5) action probabilities.
         believed_start, true_start: (*settings, seeds) Q_hat's and the exact discounted value of pi at the start.
@@ -49,7 +61,7 @@ class Sweep:
 
     @classmethod
     def of(cls, agent: Agent, history: History, oracle: Oracle, greedy: bool = True) -> Sweep:
-        """Summarise an agent with `q_values` after `train_offline(..., oracle=oracle)`.
+        """Summarise an agent after `train_offline(..., oracle=oracle)`.
 
         Args:
             greedy: pi is the greedy policy, whose returns the history holds; else the distribution that `act` draws
@@ -63,8 +75,10 @@ class Sweep:
         shape = (*settings, -1)
         act = functools.partial(agent.policy, greedy=greedy)
         policy = act(oracle.observations).cpu().numpy()
-        values = (policy * agent.q_values(oracle.observations).cpu().numpy()).sum(axis=-1, dtype=np.float64)
         true_values = (policy * oracle.evaluate(act).q_values).sum(axis=-1)
+        believed = np.full_like(true_values, np.nan)
+        if hasattr(agent, "q_values"):
+            believed = (policy * agent.q_values(oracle.observations).cpu().numpy()).sum(axis=-1, dtype=np.float64)
         final = history.returns[-1].reshape(math.prod(settings), -1)  # (settings, seeds)
         median = final.argsort(axis=1, kind="stable")[:, (final.shape[1] - 1) // 2]
         chosen = np.arange(len(final)) * final.shape[1] + median  # one member a setting
@@ -75,10 +89,10 @@ class Sweep:
             seeds=agent.seeds[: final.shape[1]],
             updates=history.updates,
             returns=history.returns.reshape(len(history.returns), *shape),
-            values=values[chosen].reshape(shape).astype(np.float32),
-            overestimation=(values - true_values)[chosen].reshape(shape).astype(np.float32),
+            values=np.where(np.isnan(believed), true_values, believed)[chosen].reshape(shape).astype(np.float32),
+            overestimation=(believed - true_values)[chosen].reshape(shape).astype(np.float32),
             policy=policy[chosen].reshape(*shape, policy.shape[-1]),
-            believed_start=(values @ oracle.start_weights).reshape(shape),
+            believed_start=(believed @ oracle.start_weights).reshape(shape),
             true_start=(true_values @ oracle.start_weights).reshape(shape),
         )
 
@@ -100,10 +114,35 @@ class Sweep:
             for fact, value in sweep.shared_facts.items():
                 if value != first.shared_facts[fact]:
                     raise ValueError(f"sweep {key!r} has {fact} {value}; expected {first.shared_facts[fact]} in all")
-        maps = ("values", "overestimation", "policy", "believed_start", "true_start")
-        stacked = {field: np.stack([getattr(sweep, field) for sweep in sweeps.values()]) for field in maps}
-        stacked["returns"] = np.stack([sweep.returns for sweep in sweeps.values()], axis=1)
-        return dataclasses.replace(first, grid={name: list(sweeps)} | first.grid, **stacked)
+        rest = tuple(slice(0, len(values)) for values in first.grid.values())
+        blocks = [((slice(place, place + 1), *rest), sweep) for place, sweep in enumerate(sweeps.values())]
+        return cls.assemble({name: list(sweeps)} | first.grid, blocks)
+
+    @classmethod
+    def assemble(cls, grid: Mapping[str, list], blocks: Iterable[tuple[tuple[slice, ...], Sweep]]) -> Sweep:
+        """One sweep over a grid, of sweeps over rectangular blocks of it, in any order.
+
+        Args:
+            blocks: where each stands, a slice an axis of `grid`, and the sweep, over those axes in that order (without
+                an axis where only one value was trained).
+        """
+        arrays, updates, lengths = {}, None, tuple(map(len, grid.values()))
+        for where, sweep in blocks:
+            size = tuple(part.stop - part.start for part in where)
+            for name, before in BY_SETTING.items():
+                block = getattr(sweep, name)
+                lead, rest = block.shape[:before], block.shape[before + len(sweep.grid) :]
+                whole = arrays.setdefault(name, np.empty((*lead, *lengths, *rest), block.dtype))
+                whole[*[slice(None)] * before, *where] = block.reshape(*lead, *size, *rest)
+            updates = np.empty((len(sweep.updates), *lengths), dtype=int) if updates is None else updates
+            updates[:, *where] = sweep.updates.reshape(-1, *(size if sweep.updates.ndim > 1 else (1,) * len(size)))
+        flat = updates.reshape(len(updates), -1)
+        updates = flat[:, 0] if (flat == flat[:, :1]).all() else updates
+        return dataclasses.replace(sweep, grid=dict(grid), updates=updates, **arrays)
+
+    def updates_at(self, here: tuple[int, ...]) -> np.ndarray:
+        """The updates (evaluations,) after which one setting was evaluated."""
+        return self.updates if self.updates.ndim == 1 else self.updates[:, *here]
 
     @property
     def shared_facts(self) -> dict:
@@ -112,6 +151,11 @@ class Sweep:
         facts = {"algorithm": self.algorithm, "maze": oracle.maze.name, "discount": oracle.discount}
         facts |= {"resolution": oracle.resolution, "grid": self.grid}
         return facts | {"seeds": self.seeds.tolist(), "updates": self.updates.tolist()}
+
+    @property
+    def settings(self) -> list[dict]:
+        """Every setting, in the order of the arrays."""
+        return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
 
     def index(self, setting: dict) -> tuple[int, ...]:
         """Where a setting stands in the arrays' settings axes; `setting` names every swept hyperparameter."""
@@ -124,11 +168,17 @@ class Sweep:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write an npz file; it appears whole or not at all."""
+        with whole_file(path) as part:
+            part.write_bytes(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """What `save` writes: small enough to be sent from machine to machine."""
         oracle, arrays = self.oracle, {name: getattr(self, name) for name in ARRAYS}
         facts = [self.algorithm, oracle.maze.name, repr(oracle.discount), str(oracle.resolution), *self.grid]
         arrays |= {f"grid {name}": np.array(values) for name, values in self.grid.items()}
-        with whole_file(path) as part, open(part, "wb") as file:
-            np.savez_compressed(file, facts=np.array(facts), **arrays)
+        file = io.BytesIO()
+        np.savez_compressed(file, facts=np.array(facts), **arrays)
+        return file.getvalue()
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Sweep:

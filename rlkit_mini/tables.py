@@ -77,6 +77,18 @@ def start_values(policy, q_values, oracle: Oracle) -> np.ndarray:
     return (np.asarray(policy) * np.asarray(q_values)).sum(axis=-1) @ oracle.start_weights
 
 
+def sweep_table(sweep: Sweep) -> Table:
+    """A row a setting: the exact return after the last update."""
+    rows = []
+    for setting in sweep.settings:
+        returns = sweep.returns[-1, *sweep.index(setting)]
+        words = {name: value if isinstance(value, str) else f"{value:g}" for name, value in setting.items()}
+        rows.append(
+            words | {"return: IQM [95% interval]": with_interval(returns), "worst seed": f"{returns.min():.1f}"}
+        )
+    return Table(rows, f"{sweep.algorithm}, {len(sweep.seeds)} seeds; J* {sweep.oracle.optimal_return:.1f}")
+
+
 def overestimation_table(sweep: Sweep, data: Transitions, caption: str) -> Table:
     """Believed - true value of a sweep over one hyperparameter at the states of a data set, a row a setting."""
     ((name, values),) = sweep.grid.items()

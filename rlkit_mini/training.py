@@ -42,6 +42,9 @@ class TrainingDivergedError(RuntimeError):
         super().__init__(message)
         self.history = history
 
+    def __reduce__(self):  # so that it also crosses from process to process
+        return type(self), (*self.args, self.history)
+
 
 def train_offline(
     agent: Agent,

@@ -30,6 +30,8 @@ from rlkit_mini.sweeps import Sweep
 
 MEANINGS = {  # what the axis of a hyperparameter says
     "data": "data set",
+    "dataset": "data set",
+    "steps": "updates",
     "alpha": "alpha (weight of the penalty)",
     "temperature": "temperature (divides)",
     "expectile": "expectile tau",
@@ -99,13 +101,14 @@ class SweepFigure(Redrawn):
         setting = {name: values[0] for name, values in sweep.grid.items()} if setting is None else setting
         here, (name, values) = sweep.index(setting), next(iter(sweep.grid.items()))
         self.means = interquartile_mean(sweep.returns)  # (evaluations, *settings)
-        self.ends = np.stack(
-            [bootstrap_interval(returns) for returns in sweep.returns], axis=1
-        )  # (2, evaluations, ...)
-        self.figure, ((left, right), (below, beside)) = new_figure(2, 2, height=7.0)
+        self.learns_values = not np.isnan(sweep.overestimation).any()
+        upright = sum(map(len, map(worded, values))) > 50  # so many letters do not fit side by side
+        self.figure, ((left, right), (below, beside)) = new_figure(2, 2, height=8.0 if upright else 7.0)
         self.title = self.figure.suptitle("two\nlines", x=0.012, ha="left", fontsize=11.5, color=INK, linespacing=1.4)
-        limits, errors = map_limits(oracle, sweep.values), map_limits(oracle, sweep.overestimation, centred=True)
-        self.believed = draw_map(left, oracle, sweep.values[here], "believed value (discounted)", limits)
+        limits = map_limits(oracle, sweep.values)
+        errors = map_limits(oracle, sweep.overestimation, centred=True) if self.learns_values else (-1, 1)
+        kind = "believed" if self.learns_values else "true"
+        self.believed = draw_map(left, oracle, sweep.values[here], f"{kind} value (discounted)", limits)
         self.arrows = draw_arrows(left, oracle, sweep.policy[here])
         self.wrong = draw_map(
             right, oracle, sweep.overestimation[here], "believed − true value", errors, diverging=True
@@ -114,9 +117,16 @@ class SweepFigure(Redrawn):
         column, curve = sweep.returns[-1, :, *here[1:]], sweep.returns[:, *here]
         joined = {"linestyle": "none"} if isinstance(values[0], str) else {}  # between names there is nothing
         self.dots, self.bars, self.points = draw_settings(below, values, column, sweep.algorithm, **joined)
-        self.line, self.band = draw_curve(beside, sweep.updates, curve, sweep.algorithm)
-        describe(left, "What the median seed believes and does")
-        describe(right, "Where it is wrong: red is overestimated")
+        self.line, self.band = draw_curve(beside, sweep.updates_at(here), curve, sweep.algorithm)
+        words = ("What the median seed believes and does", "Where it is wrong: red is overestimated")
+        if not self.learns_values:
+            words = ("What the median seed does, truly worth", f"{sweep.algorithm} learns no values")
+        describe(left, words[0])
+        describe(right, words[1])
+        if upright:
+            below.tick_params(axis="x", labelrotation=90, labelsize=7.5)
+        if sweep.updates.ndim > 1:
+            beside.set_xlim(0, 1.05 * sweep.updates.max())
         describe(below, f"How the return depends on {name}", MEANINGS.get(name, name), RETURN)
         describe(beside, "How it learnt at this setting", "updates", RETURN)
         for ax in (below, beside):
@@ -134,10 +144,11 @@ class SweepFigure(Redrawn):
         self.box.set_x(here[0] - 0.42)
         self.dots.set_ydata(sweep.returns[-1, :, *here[1:]].ravel())
         self.points.set_ydata(self.means[-1, :, *here[1:]])
-        ends = self.ends[:, -1, :, *here[1:]].T
+        ends = bootstrap_interval(sweep.returns[-1, :, *here[1:]]).T
         self.bars.set_segments([[(place, low), (place, high)] for place, (low, high) in enumerate(ends)])
-        self.line.set_ydata(self.means[:, *here])
-        low, high = (np.stack([sweep.updates, end], axis=1) for end in self.ends[:, :, *here])
+        updates = sweep.updates_at(here)
+        self.line.set_data(updates, self.means[:, *here])
+        low, high = (np.stack([updates, end], axis=1) for end in bootstrap_interval(sweep.returns[:, *here]))
         self.band.set_verts([np.concatenate([low, high[::-1]])])
         self.message = self._words(setting)
         self.title.set_text(self.message)
@@ -146,7 +157,8 @@ class SweepFigure(Redrawn):
     def _words(self, setting: dict[str, float]) -> str:
         sweep, here = self.sweep, self.sweep.index(setting)
         where = ", ".join(f"{name} {worded(value)}" for name, value in setting.items())
-        starts = np.median(sweep.believed_start[here]), np.median(sweep.true_start[here])
+        believed = np.median(sweep.believed_start[here]) if self.learns_values else None
+        starts = believed, np.median(sweep.true_start[here])
         return in_words(f"{sweep.algorithm}, {where}", sweep.oracle, self.means[-1, *here], *starts)
 
 
@@ -160,7 +172,8 @@ def in_words(name: str, oracle: Oracle, acts: float, believes: float | None, tru
         knows = f"{'over' if believes > truth else 'under'}estimated by {abs(believes - truth):.1f}"
         knows = "about right" if abs(believes - truth) < 0.1 * abs(truth) + 0.1 else knows
         second = f"At the start it believes {believes:.1f}, and {truth:.1f} is true: {knows}."
-    return f"{name}: return {acts:.1f} where {best:.1f} is possible: {well}.\n{second}".replace("-", "−")
+    words = f"return {acts:.1f} where {best:.1f} is possible: {well}.\n{second}".replace("-", "−")
+    return f"{name}: {words}"
 
 
 def draw_training(results: dict) -> Figure:

@@ -1,11 +1,11 @@
-"""The two knobs of a data set turn independently, and the committed results are whole and what the code gives."""
+"""The two knobs of a data set turn independently, and a data set that is collected here is what its name says."""
 
 import numpy as np
 import pytest
 import torch
 
-from rlkit_mini import MAZES, Oracle, ablations
-from rlkit_mini.ablations import KNOBS, SEEDS, SHARES, independent_steps, read_results, trained_returns, walks
+from rlkit_mini import MAZES, Oracle, load_dataset
+from rlkit_mini.ablations import data_by_name, independent_steps, walks
 from rlkit_mini.pointmass import at_goal
 from rlkit_mini.tabular import half_cells
 
@@ -48,27 +48,27 @@ def test_independent_steps_are_steps_of_the_maze(oracle):
 
 def test_walks_are_one_a_collection_seed(oracle):
     members = walks(oracle, 0.1)
-    assert [len(member) for member in members] == [1000] * SEEDS
-    assert len({tuple(member.actions.tolist()) for member in members}) == SEEDS
+    assert [len(member) for member in members] == [1000] * 8
+    assert len({tuple(member.actions.tolist()) for member in members}) == 8
 
 
-def test_the_committed_results_are_whole():
-    rows = read_results("ablations")
-    settings = {(row["kind"], *row["setting"], row["agent"]) for row in rows}
-    assert len(settings) == len(rows)
-    for name in ablations.AGENTS:
-        assert {("walked", share, name) for share in SHARES} <= settings
-        assert {("independent", p, a, name) for p in KNOBS for a in KNOBS} <= settings
-    for row in rows:
-        shape = (SEEDS, SEEDS) if row["kind"] == "crossed" else (SEEDS,)
-        assert np.shape(row["returns"]) == shape
-        assert np.min(row["returns"]) >= -150
-        assert np.max(row["returns"]) <= -20.4
+def same(one, other):
+    return all(torch.equal(getattr(one, name), getattr(other, name)) for name in ("observations", "actions", "rewards"))
 
 
-def test_a_row_is_made_as_it_says(monkeypatch):
-    monkeypatch.setattr(ablations, "UPDATES", 20)
-    assert np.shape(trained_returns("walked", "BC", 0.1)) == (SEEDS,)
-    assert np.shape(trained_returns("independent", "BC", 0.0, 1.0)) == (SEEDS,)
-    monkeypatch.setattr(ablations, "walks", lambda oracle, share: walks(oracle, share)[:2])
-    assert np.shape(trained_returns("crossed", "BC", 0.1)) == (2, SEEDS)
+def test_a_name_says_what_was_collected(oracle):
+    expected = walks(oracle, 0.3)
+    members = data_by_name("walked/medium-0.3", (2, 5))
+    assert [same(member, expected[seed]) for member, seed in zip(members, (2, 5), strict=True)] == [True, True]
+    (shared,) = data_by_name("walked/medium-0.3-seed5", (0, 1, 2))
+    assert same(shared, expected[5])
+    for member, seed in zip(data_by_name("drawn/medium-0.3-1", (4, 0)), (4, 0), strict=True):
+        assert same(member, independent_steps(oracle, 0.3, 1.0, 1000, seed))
+    (committed,) = data_by_name("pointmass/medium-lazy-v0", (0, 1))
+    assert same(committed, load_dataset("pointmass/medium-lazy-v0"))
+
+
+@pytest.mark.parametrize("name", ["walked/medium", "walked/medium-2", "walked/medium-0-1", "drawn/hard-1", "drawn/"])
+def test_a_name_without_its_shares_is_refused(name):
+    with pytest.raises(ValueError, match=r"is no data set; expected such as walked/medium-0\.1 or drawn/"):
+        data_by_name(name, (0,))
