@@ -25,6 +25,7 @@ from rlkit_mini.replay import Replay
 from rlkit_mini.sweeps import Sweep
 from rlkit_mini.training import train_offline
 from rlkit_mini.views import SweepFigure
+from rlkit_mini.widgets import live_trainer
 
 AGENTS = {"DQN": DQN, "CQL": CQL, "AWAC": AWAC, "IQL": IQL}
 CONFIGURATIONS = {
@@ -260,8 +261,6 @@ def run_benchmark(seconds: float = 1.0) -> dict[str, list[dict]]:
 
 def measure_live(pictures: int = 40) -> list[dict]:
     """The live trainer, without a browser: pictures a second while it trains, and how soon it says that it stopped."""
-    from rlkit_mini.widgets import live_trainer  # which needs the notebooks' extra
-
     panel, drawn, enough, stopped = live_trainer("CQL", updates=20_000), [], threading.Event(), threading.Event()
 
     def count(_change) -> None:
