@@ -198,7 +198,7 @@ class ExplorationSweep:
         median = final.argsort(axis=1, kind="stable")[:, (final.shape[1] - 1) // 2]
         chosen = np.arange(len(final)) * final.shape[1] + median  # one member a setting
         return cls(
-            algorithm=type(agent).__name__,
+            algorithm="RND",
             oracle=oracle,
             grid={name: [float(value) for value in values] for name, values in agent.grid.items()}
             | {"steps": list(marks)},
