@@ -6,6 +6,7 @@ import itertools
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from unittest import mock
@@ -24,6 +25,7 @@ from rlkit_mini.replay import Replay
 from rlkit_mini.sweeps import Sweep
 from rlkit_mini.training import train_offline
 from rlkit_mini.views import SweepFigure
+from rlkit_mini.widgets import live_trainer
 
 AGENTS = {"DQN": DQN, "CQL": CQL, "AWAC": AWAC, "IQL": IQL}
 CONFIGURATIONS = {
@@ -253,5 +255,33 @@ def run_benchmark(seconds: float = 1.0) -> dict[str, list[dict]]:
     return {
         "training": measure_training(seconds),
         "until solved": measure_solving(),
-        "the rest": measure_the_rest(seconds),
+        "the rest": [*measure_the_rest(seconds), *measure_live()],
     }
+
+
+def measure_live(pictures: int = 40) -> list[dict]:
+    """The live trainer, without a browser: pictures a second while it trains, and how soon it says that it stopped."""
+    panel, drawn, enough, stopped = live_trainer("CQL", updates=20_000), [], threading.Event(), threading.Event()
+
+    def count(_change) -> None:
+        drawn.append(time.perf_counter())
+        if len(drawn) > pictures:
+            enough.set()
+
+    panel.picture.observe(count, "value")
+    panel.status.observe(lambda _: stopped.set() if panel.status.words.startswith("Stopped") else None, "value")
+    panel.train()
+    enough.wait(60)
+    asked = time.perf_counter()
+    panel.stop()
+    stopped.wait(60)
+    answered = time.perf_counter() - asked
+    panel.training.join()
+    return [
+        {
+            "what": "live trainer, while it trains",
+            "value": (len(drawn) - 1) / (drawn[-1] - drawn[0]),
+            "unit": "pictures/s",
+        },
+        {"what": "live trainer, until it has stopped", "value": answered, "unit": "s"},
+    ]

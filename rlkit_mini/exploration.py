@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -15,10 +15,19 @@ from rlkit_mini.pointmass import ACTIONS, sample_actions, transition
 from rlkit_mini.replay import Replay
 
 
-def explore(agent: Agent, maze: Maze, steps: int = 10_000, progress: bool = True) -> list[Transitions]:
+def explore(
+    agent: Agent,
+    maze: Maze,
+    steps: int = 10_000,
+    progress: bool = True,
+    on_step: Callable[[int], None] | None = None,
+) -> list[Transitions]:
     """Let each member act for `steps` steps in its own copy of the maze, learning after each if it learns.
 
     An interruption keeps the steps made so far. A second call goes on with the agent's random streams, from the start.
+
+    Args:
+        on_step: called after each step with the number of steps made.
 
     Returns:
         one `Transitions` a member, their last episode unfinished unless it ended by chance.
@@ -32,6 +41,8 @@ def explore(agent: Agent, maze: Maze, steps: int = 10_000, progress: bool = True
             next(interaction)
             if agent.batch_size and replay.size >= agent.batch_size:
                 agent.update(replay.sample())
+            if on_step:
+                on_step(replay.size)
     except KeyboardInterrupt:
         print(f"interrupted: the first {replay.size:,} of {steps:,} steps are kept")
     return replay.transitions(maze)

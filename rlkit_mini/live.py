@@ -119,6 +119,20 @@ class Judgement:
     q_values: np.ndarray | None
     true_q: np.ndarray
 
+    @classmethod
+    def of(cls, agent: Agent, oracle: Oracle) -> Judgement:
+        """Of a trained agent as it is now.
+
+        Raises:
+            ValueError: it has several settings, or another discount than the oracle.
+        """
+        if agent.grid:
+            raise ValueError(f"{', '.join(agent.grid)} was swept; expected an agent with one setting")
+        discount = agent.settings[0].get("discount", oracle.discount)
+        if discount != oracle.discount:
+            raise ValueError(f"the agent's discount is {discount}; expected the oracle's {oracle.discount}")
+        return _judge(oracle, getattr(agent, "updates", 0), *_snapshot(agent, oracle))[1]
+
     def believed(self) -> np.ndarray | None:
         """sum_a pi(a | s) Q_hat(s, a), (sub-cells,)."""
         return None if self.q_values is None else (self.policy * self.q_values).sum(axis=-1)
@@ -223,7 +237,7 @@ class Training:
     def _prepare(self) -> None:
         data = self.settings.source.load()
         oracle = solved(data.maze)
-        policies, q_values = self._snapshot(oracle)
+        policies, q_values = _snapshot(self.agent, oracle)
         returns, judged, member = _judge(oracle, 0, policies, q_values)
         nothing = np.empty(0)
         empty = (nothing.astype(int), np.empty((0, len(returns))), nothing, np.empty((2, 0)))
@@ -244,7 +258,7 @@ class Training:
             trained = time.perf_counter()
             share = max(self.PERIOD - showing, self.PERIOD / 4) / (trained - began)
             count = max(1, round(count * np.clip(share, 0.5, 2.0)))
-            policies, q_values = self._snapshot(run.oracle)
+            policies, q_values = _snapshot(self.agent, run.oracle)
             if q_values is not None and not np.isfinite(q_values).all():
                 words = f"diverged before update {done}: its values are not finite; a smaller learning rate may help"
                 raise TrainingDivergedError(words, None)
@@ -266,20 +280,20 @@ class Training:
             self.on_look(self)  # it has stopped; the last judgement takes a moment
             run = run if pending is None else self._adopted(run, pending.result())
             if run.judged.updates < run.done:
-                run = self._adopted(run, _judge(run.oracle, run.done, *self._snapshot(run.oracle)))
+                run = self._adopted(run, _judge(run.oracle, run.done, *_snapshot(self.agent, run.oracle)))
             self.run = dataclasses.replace(run, policy=run.judged.policy, q_values=run.judged.q_values)
-
-    def _snapshot(self, oracle: Oracle) -> tuple[np.ndarray, np.ndarray | None]:
-        """Greedy policies and Q-values (members, sub-cells, 5) as they are now."""
-        policies = self.agent.policy(oracle.observations).numpy()
-        if not hasattr(self.agent, "q_values"):
-            return policies, None
-        q_values = self.agent.q_values(oracle.observations).clamp(-MOST, MOST).numpy()
-        return policies, q_values
 
     def _adopted(self, run: Run, result) -> Run:
         returns, judged, self._shown = result
         return _extended(run, judged.updates, returns, judged)
+
+
+def _snapshot(agent: Agent, oracle: Oracle) -> tuple[np.ndarray, np.ndarray | None]:
+    """Greedy policies and Q-values (members, sub-cells, 5) as they are now."""
+    policies = agent.policy(oracle.observations).numpy()
+    if not hasattr(agent, "q_values"):
+        return policies, None
+    return policies, agent.q_values(oracle.observations).clamp(-MOST, MOST).numpy()
 
 
 def _judge(oracle: Oracle, updates: int, policies, q_values) -> tuple[np.ndarray, Judgement, int]:

@@ -196,6 +196,7 @@ def draw_probe(oracle: Oracle, data: Transitions, place, judged: Judgement | Non
     for ax, names in ((middle, ACTION_NAMES), (right, [""] * len(rows))):
         ax.set_yticks(rows, names)
         ax.set_ylim(len(rows) - 0.5, -0.5)
+    right.locator_params(axis="x", nbins=4)
     right.grid(axis="x", color="#e8e8e8")
     describe(left, "The place")
     describe(middle, "Tried there", "times in the data")

@@ -176,15 +176,20 @@ def draw_map(ax, oracle: Oracle, values, label: str, limits=None, diverging: boo
 
 def draw_visits(ax, maze: Maze, positions: np.ndarray, limit: float | None = None, ticks: bool = True):
     """How often positions (n, 2) lie in each half-cell, in colours of a logarithmic scale up to `limit`; the image."""
-    counts, *_ = np.histogram2d(*positions.T, bins=[np.linspace(0, size, 2 * size + 1) for size in maze.shape])
-    seen = np.where(counts > 0, counts, np.nan).T
-    norm = LogNorm(1, max(limit or counts.max(), 2))
-    image = ax.imshow(seen, VISITS, norm, zorder=1.6, **_extent(maze))  # above the goal's disc: it is visited too
+    seen = visits_on_grid(maze, positions)
+    norm = LogNorm(1, max(limit or np.nanmax(seen), 2))
+    image = ax.imshow(seen.T, VISITS, norm, zorder=1.6, **_extent(maze))  # above the goal's disc: it is visited too
     bar = _draw_bar(ax, image, "visits of a half-cell (white: none)", extend="neither")
     bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     bar.ax.yaxis.set_minor_locator(NullLocator())
     draw_maze(ax, maze, ticks)
     return image
+
+
+def visits_on_grid(maze: Maze, positions: np.ndarray) -> np.ndarray:
+    """How many of positions (n, 2) lie in each half-cell (2 width, 2 height); nan where none does."""
+    counts, *_ = np.histogram2d(*positions.T, bins=[np.linspace(0, size, 2 * size + 1) for size in maze.shape])
+    return np.where(counts > 0, counts, np.nan)
 
 
 def _draw_bar(ax, image, label: str, extend: str):

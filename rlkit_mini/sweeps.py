@@ -14,6 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from rlkit_mini.agents.agent import Agent
+from rlkit_mini.agents.rnd import RND
+from rlkit_mini.data import Transitions
+from rlkit_mini.evaluation import coverage_curve
+from rlkit_mini.exploration import explore
 from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import Oracle
@@ -159,12 +163,7 @@ class Sweep:
 
     def index(self, setting: dict) -> tuple[int, ...]:
         """Where a setting stands in the arrays' settings axes; `setting` names every swept hyperparameter."""
-        if setting.keys() != self.grid.keys():
-            raise ValueError(f"setting names {sorted(setting)}; expected {sorted(self.grid)}")
-        for name, value in setting.items():
-            if value not in self.grid[name]:
-                raise ValueError(f"{name} {value!r} was not trained; expected one of {self.grid[name]}")
-        return tuple(values.index(setting[name]) for name, values in self.grid.items())
+        return _index(self.grid, setting)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write an npz file; it appears whole or not at all."""
@@ -200,3 +199,76 @@ class Sweep:
         except Exception as error:
             raise ValueError(f"{path} is damaged or no saved sweep ({error}); train and save it again") from None
         return cls(algorithm, oracle, grid, **arrays)
+
+
+@dataclasses.dataclass
+class ExplorationSweep:
+    """Where a population of explorers went, and what was new to it on the way.
+
+    `*settings` are the lengths of the swept lists. The maps are those of each setting's seed with the median coverage
+    at the end (the lower one of an even number), at every moment of the same one.
+
+    Attributes:
+        grid: name -> values of the swept hyperparameters, in order, and last "steps": the moments.
+        coverage: (moments, *settings, seeds) share of the maze's half-cells visited so far.
+        goals: (moments, *settings, seeds) how often the goal was reached so far.
+        walks: the steps of each setting's median seed, in the order of the settings.
+        novelty: (moments, *settings, sub-cells) the bonus that a place would earn, unnormalised.
+    """
+
+    algorithm: str
+    oracle: Oracle
+    grid: dict[str, list[float]]
+    coverage: np.ndarray
+    goals: np.ndarray
+    walks: list[Transitions]
+    novelty: np.ndarray
+
+    @classmethod
+    def explore(cls, agent: RND, oracle: Oracle, steps: int, moments: int, progress: bool = True) -> ExplorationSweep:
+        """Let the agent explore the oracle's maze for `steps` steps, and look at it at evenly spaced moments.
+
+        Raises:
+            ValueError: nothing was swept, or the moments are not spaced by whole steps.
+        """
+        if not agent.grid:
+            raise ValueError("nothing was swept; give the agent a list, such as RND(rnd_weight=[0, 1])")
+        if moments < 1 or steps % moments:
+            raise ValueError(f"moments is {moments}; expected a divisor of the {steps:,} steps")
+        marks, novelty = range(steps // moments, steps + 1, steps // moments), []
+
+        def look(made: int) -> None:
+            if made in marks:
+                novelty.append(agent.novelty(oracle.observations).cpu().numpy())
+
+        runs = explore(agent, oracle.maze, steps, progress, on_step=look)
+        marks = marks[: len(novelty)]  # fewer after an interruption
+        covered = coverage_curve(runs, marks)
+        goals = np.array([[run.terminations[:mark].sum() for run in runs] for mark in marks])
+        shape = (*map(len, agent.grid.values()), -1)
+        final = covered[-1].reshape(math.prod(shape[:-1]), -1)  # (settings, seeds)
+        median = final.argsort(axis=1, kind="stable")[:, (final.shape[1] - 1) // 2]
+        chosen = np.arange(len(final)) * final.shape[1] + median  # one member a setting
+        return cls(
+            algorithm="RND",
+            oracle=oracle,
+            grid={name: [float(value) for value in values] for name, values in agent.grid.items()}
+            | {"steps": list(marks)},
+            coverage=covered.reshape(len(marks), *shape),
+            goals=goals.reshape(len(marks), *shape),
+            walks=[runs[member] for member in chosen],
+            novelty=np.stack(novelty)[:, chosen].reshape(len(marks), *shape),
+        )
+
+    def index(self, setting: dict) -> tuple[int, ...]:
+        """Where a setting stands, (*settings, moment); it names every swept hyperparameter, and the steps."""
+        return _index(self.grid, setting)
+
+
+def _index(grid: dict[str, list], setting: dict) -> tuple[int, ...]:
+    if setting.keys() != grid.keys():
+        raise ValueError(f"setting names {sorted(setting)}; expected {sorted(grid)}")
+    for name, value in setting.items():
+        if value not in grid[name]:
+            raise ValueError(f"{name} {value!r} was not trained; expected one of {grid[name]}")
+    return tuple(values.index(setting[name]) for name, values in grid.items())

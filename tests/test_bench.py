@@ -67,3 +67,10 @@ def test_the_rest_is_measured_in_its_units(monkeypatch):
     assert {row["unit"] for row in rows.values()} == {"steps/s", "s", "ms", "MiB"}
     assert {"oracle of easy, built", "oracle of easy, loaded"} <= rows.keys()
     assert all(row["value"] > 0 for row in rows.values())
+
+
+def test_the_live_trainer_is_measured_until_it_has_stopped():
+    shown, stopped = bench.measure_live(pictures=3)
+    assert (shown["unit"], stopped["unit"]) == ("pictures/s", "s")
+    assert shown["value"] > 0
+    assert stopped["value"] > 0

@@ -18,21 +18,28 @@ pytestmark = pytest.mark.browser
 
 PLAYGROUND = Path(__file__).parent.parent / "notebooks" / "10_playground.ipynb"
 TOKEN = "a-test-of-the-workbook"
-TINY_SWEEP = """\
+TINY_SWEEPS = """\
 import torch
 
 torch.set_num_threads(1)
 from rlkit_mini import MAZES, Oracle, explore, train_offline
-from rlkit_mini.agents import CQL
+from rlkit_mini.agents import CQL, RND
 from rlkit_mini.collecting import near_expert
-from rlkit_mini.sweeps import Sweep
-from rlkit_mini.widgets import scrub
+from rlkit_mini.sweeps import ExplorationSweep, Sweep
+from rlkit_mini.widgets import probe, scrub
 
-oracle = Oracle(MAZES["medium"])
+oracle, sweeps = Oracle(MAZES["medium"]), {}
 (data,) = explore(near_expert(oracle, 0.1), MAZES["medium"], 500, progress=False)
-agent = CQL(alpha=[0, 1], seeds=2)
-history = train_offline(agent, data, 200, oracle, evaluations=4, progress=False)
-view = scrub(Sweep.of(agent, history, oracle), {"behaviour": data.episode_returns.mean()})"""
+for name, steps in (("few steps", 100), ("all steps", 500)):
+    agent = CQL(alpha=[0, 1], seeds=2)
+    history = train_offline(agent, data[:steps], 100, oracle, evaluations=4, progress=False)
+    sweeps[name] = Sweep.of(agent, history, oracle)
+agents = scrub(Sweep.join(sweeps, "data set"), {"behaviour": data.episode_returns.mean()})
+curious = RND(rnd_weight=[0, 1], epsilon=[0.1, 0.5], seeds=2)
+explorers = scrub(ExplorationSweep.explore(curious, oracle, 150, 3, progress=False))
+cautious = CQL(alpha=10.0, seeds=2)
+train_offline(cautious, data, 100, progress=False)
+prober = probe({"untrained": (CQL(seeds=2), data), "CQL": (cautious, data)})"""
 
 KERNEL_IS_IDLE = """() => {
     const context = window.jupyterapp?.shell.currentWidget?.context;
@@ -90,13 +97,17 @@ def server(tmp_path_factory, module, ready, *options):
         process.stdout.close()
 
 
+def write_sliders(path):
+    cells = [nbformat.v4.new_code_cell(source) for source in (TINY_SWEEPS, "agents", "explorers", "prober")]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}  # else Lab asks
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, chromium):
-    """A JupyterLab of its own, with a notebook of a tiny sweep and the playground: the address of a notebook."""
+    """A JupyterLab of its own, with the notebook of tiny sweeps and the playground: the address of a notebook."""
     root = tmp_path_factory.mktemp("lab")
-    cells = [nbformat.v4.new_code_cell(source) for source in (TINY_SWEEP, "view")]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}  # else Lab asks
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), root / "scrub.ipynb")
+    write_sliders(root / "sliders.ipynb")
     shutil.copy(PLAYGROUND, root / "playground.ipynb")
     options = [
         "--allow-root",
@@ -112,14 +123,28 @@ def lab(tmp_path_factory, chromium):
         yield lambda name: f"http://127.0.0.1:{port}/lab/tree/{name}.ipynb?token={TOKEN}&reset"
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory, chromium):
-    """The playground as Voila serves it: its address."""
+@contextmanager
+def voila(tmp_path_factory, notebook):
+    """A notebook as Voila serves it: its address."""
     if importlib.util.find_spec("voila") is None:
         missing("Voila is not installed (pip install voila)")
-    options = ["--Voila.ip=127.0.0.1", "--show_tracebacks=True", str(PLAYGROUND)]
+    options = ["--Voila.ip=127.0.0.1", "--show_tracebacks=True", str(notebook)]
     with server(tmp_path_factory, "voila", "is running at", *options) as port:
         yield f"http://127.0.0.1:{port}/"
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory, chromium):
+    with voila(tmp_path_factory, PLAYGROUND) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def sliders_app(tmp_path_factory, chromium):
+    notebook = tmp_path_factory.mktemp("voila") / "sliders.ipynb"
+    write_sliders(notebook)
+    with voila(tmp_path_factory, notebook) as address:
+        yield address
 
 
 @pytest.fixture
@@ -135,45 +160,113 @@ def page(chromium):
         browser.close()
 
 
-def test_the_scrub_slider_moves_by_keyboard_and_by_pointer(lab, page):
-    from playwright.sync_api import expect
-
-    expect.set_options(timeout=120_000)
-    page.goto(lab("scrub"))
+def run_all_cells(page, address):
+    page.set_viewport_size({"width": 1400, "height": 5000})  # all cells are on the page
+    page.goto(address)
     page.wait_for_function(KERNEL_IS_IDLE)
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
 
-    picture, words = page.locator(".rlkit-scrub-picture"), page.locator(".rlkit-scrub-caption")
-    slider = page.locator(".rlkit-scrub-alpha")
-    handle = slider.locator(".noUi-handle")
-    expect(words).to_contain_text("CQL, alpha 0: return")
-    expect(slider).to_contain_text("alpha")
-    expect(handle).to_have_attribute("role", "slider")
 
-    def size():
-        return picture.evaluate("image => image.decode().then(() => [image.naturalWidth, image.naturalHeight])")
+def by_keyboard(page, slider, key):
+    slider.locator(".noUi-handle").focus()
+    page.keyboard.press(key)
 
-    first = picture.get_attribute("src")
-    assert size() == [900, 700]
 
-    handle.focus()
-    page.keyboard.press("ArrowRight")
-    expect(words).to_contain_text("alpha 1: return")
-    expect(picture).not_to_have_attribute("src", first)
-    assert size() == [900, 700]
-    page.keyboard.press("ArrowLeft")
-    expect(words).to_contain_text("alpha 0: return")
-
-    before = picture.get_attribute("src")
-    handle.hover()
+def by_pointer(page, slider, share):
+    """Drag the handle to a share of the track."""
+    slider.locator(".noUi-handle").hover()
     page.mouse.down()
     track = slider.locator(".noUi-base").bounding_box()
-    page.mouse.move(track["x"] + track["width"], track["y"] + track["height"] / 2, steps=5)
+    page.mouse.move(track["x"] + share * track["width"], track["y"] + track["height"] / 2, steps=5)
     page.mouse.up()
-    expect(words).to_contain_text("alpha 1: return")
-    expect(picture).not_to_have_attribute("src", before)
+
+
+# The sizes on the page that a picture had in any frame: one, if it neither vanishes nor jumps between two pictures
+WATCH = """picture => {
+    picture.sizesSeen = new Set();
+    const look = () => {
+        const { width, height } = picture.getBoundingClientRect();
+        picture.sizesSeen.add(`${width} x ${height}`);
+        requestAnimationFrame(look);
+    };
+    picture.decode().then(look);
+}"""
+
+
+def watch(view):
+    view.locator(".rlkit-scrub-picture").evaluate(WATCH)
+
+
+def sizes_of(view):
+    return view.locator(".rlkit-scrub-picture").evaluate("picture => [...picture.sizesSeen]")
+
+
+def use_a_scrub_slider(page, view, name, first, last):
+    """From its first value to its last and back by pointer, then by keyboard to the last; its figure follows."""
+    from playwright.sync_api import expect
+
+    picture, words = view.locator(".rlkit-scrub-picture"), view.locator(".rlkit-scrub-caption")
+    slider = view.locator(f".rlkit-scrub-{name}")
+    expect(slider).to_contain_text(name.replace("-", " "))
+    expect(slider.locator(".noUi-handle")).to_have_attribute("role", "slider")
+    for move, to, says in (
+        (by_pointer, 1.0, last),
+        (by_pointer, 0.0, first),
+        (by_keyboard, "ArrowRight", None),
+        (by_keyboard, "Home", first),
+        (by_keyboard, "End", last),
+    ):
+        shown, said = picture.get_attribute("src"), words.inner_text()
+        move(page, slider, to)
+        if says:
+            expect(words).to_contain_text(says)
+        else:
+            expect(words).not_to_have_text(said)
+        expect(picture).not_to_have_attribute("src", shown)
+        expect(picture).to_have_attribute("alt", f"Maps and curves. {words.inner_text()}")
+
+
+@pytest.mark.parametrize("where", ["jupyterlab", "voila"])
+def test_every_scrub_slider_moves_by_pointer_and_by_keyboard_and_a_place_is_probed(request, page, where):
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=120_000)
+    if where == "voila":
+        page.goto(request.getfixturevalue("sliders_app"))
+    else:
+        run_all_cells(page, request.getfixturevalue("lab")("sliders"))
+
+    agents, explorers = page.locator(".rlkit-scrub").nth(0), page.locator(".rlkit-scrub").nth(1)
+    expect(agents.locator(".rlkit-scrub-caption")).to_contain_text("CQL, data set few steps, alpha 0: return")
+    watch(agents)
+    use_a_scrub_slider(page, agents, "data-set", "data set few steps", "data set all steps")
+    use_a_scrub_slider(page, agents, "alpha", "all steps, alpha 0:", "all steps, alpha 1:")
+    assert sizes_of(agents) == ["900 x 700"]
+
+    expect(explorers.locator(".rlkit-scrub-caption")).to_contain_text("RND, rnd_weight 0, epsilon 0.1, steps 50: ")
+    watch(explorers)
+    use_a_scrub_slider(page, explorers, "rnd_weight", "rnd_weight 0,", "rnd_weight 1,")
+    use_a_scrub_slider(page, explorers, "epsilon", "epsilon 0.1,", "epsilon 0.5,")
+    use_a_scrub_slider(page, explorers, "steps", "steps 50:", "steps 150:")
+    assert sizes_of(explorers) == ["900 x 700"]
+
+    probe = page.locator(".rlkit-probe")
+    status, picture = probe.locator(".rlkit-status"), probe.locator(".rlkit-probe-picture")
+    expect(status).to_contain_text("untrained; place x 0.5, y 0.5")
+    for act, said in (
+        (lambda: probe.get_by_role("button", name="x 5.5, y 2.5").click(), "untrained; place x 5.5, y 2.5"),
+        (lambda: probe.get_by_role("button", name="x 4.5, y 1.5").press("Enter"), "untrained; place x 4.5, y 1.5"),
+        (lambda: probe.locator("select").select_option("CQL"), "CQL; place x 4.5, y 1.5"),
+    ):
+        shown = picture.get_attribute("src")
+        act()
+        expect(status).to_contain_text(said)
+        expect(picture).not_to_have_attribute("src", shown)
+        expect(picture).to_have_attribute("alt", re.compile(said))
+    expect(probe.locator(".rlkit-runs")).to_contain_text("true Q of the policy")
 
     expect(page.locator('[data-mime-type="application/vnd.jupyter.error"]')).to_have_count(0)
+    expect(page.get_by_text("javascript error")).to_have_count(0)
 
 
 def use_the_playground(page):
@@ -207,11 +300,19 @@ def use_the_playground(page):
     page.keyboard.press("Enter")
     expect(painter.locator(".rlkit-status")).not_to_have_text(words)
 
+    # Its noise, by keyboard and by pointer
+    noise = painter.locator(".rlkit-field-noise")
+    for move, to, value in ((by_keyboard, "Home", "0"), (by_pointer, 1.0, "1")):
+        shown = painter.locator(".rlkit-painter-picture").get_attribute("src")
+        move(page, noise, to)
+        expect(noise.locator("input[type=number]")).to_have_value(value)
+        expect(painter.locator(".rlkit-painter-picture")).not_to_have_attribute("src", shown)
+
     # Training: the picture changes again and again, until it is stopped; then it is pinned
+    by_pointer(page, live.locator(".rlkit-field-learning-rate"), 1.0)
+    expect(live.locator(".rlkit-field-learning-rate input[type=number]")).to_have_value("1")
     type_into("learning-rate", "0.001")
-    handle = live.locator(".rlkit-field-updates .noUi-handle")
-    handle.focus()
-    page.keyboard.press("End")  # 20,000 updates: it is still training when Stop is pressed
+    by_keyboard(page, live.locator(".rlkit-field-updates"), "End")  # 20,000: it still trains when Stop is pressed
     expect(live.locator(".rlkit-field-updates input[type=number]")).to_have_value("20000")
     painter.get_by_role("button", name="Train on it").click()
     expect(picture).to_be_visible()
@@ -219,6 +320,7 @@ def use_the_playground(page):
         shown = picture.get_attribute("src")
         expect(picture).not_to_have_attribute("src", shown)
     expect(status).to_contain_text("of 20,000 updates")
+    expect(picture).to_have_attribute("alt", re.compile("Maps and curves of the agent. DQN"))
     yield "it trains"
     expect(live.locator(".rlkit-stop")).to_be_enabled()
     live.locator(".rlkit-stop").click()
@@ -243,10 +345,7 @@ def test_the_playground_in_jupyterlab_while_the_kernel_does_other_things(lab, pa
     from playwright.sync_api import expect
 
     expect.set_options(timeout=120_000)
-    page.set_viewport_size({"width": 1400, "height": 5000})  # all cells are on the page
-    page.goto(lab("playground"))
-    page.wait_for_function(KERNEL_IS_IDLE)
-    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+    run_all_cells(page, lab("playground"))
     for _ in use_the_playground(page):
         assert page.evaluate(RUN_IN_KERNEL, "assert trainer.training.running") == "ok"
     expect(page.locator('[data-mime-type="application/vnd.jupyter.error"]')).to_have_count(0)

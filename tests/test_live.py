@@ -13,7 +13,7 @@ from test_widgets import size_of
 
 from rlkit_mini import MAZES, Oracle, explore, train_offline
 from rlkit_mini.agents import BC, CQL
-from rlkit_mini.live import ALGORITHMS, LIMITS, Settings, Source, Training, defaults
+from rlkit_mini.live import ALGORITHMS, LIMITS, Judgement, Settings, Source, Training, defaults
 from rlkit_mini.live_views import LiveFigure, actions_at, draw_painting, draw_probe, run_in_words
 from rlkit_mini.oracle import solved
 from rlkit_mini.painting import EPISODES, RouteFollower, block_size, blocks, in_block, paint
@@ -270,6 +270,32 @@ def test_the_probe_counts_and_averages_what_is_at_the_place():
     assert size_of(encoded(figure.canvas)) == (900, 390)
 
 
+def test_the_probe_looks_at_trained_agents_as_at_live_ones():
+    agent = CQL(alpha=1.0, seeds=2)
+    train_offline(agent, tiny_data(), 60, progress=False)
+    judged, live = Judgement.of(agent, solved(MAZES["medium"])), example().run.judged
+    for name in ("policy", "q_values", "true_q", "updates"):
+        np.testing.assert_array_equal(getattr(judged, name), getattr(live, name))
+    view = probe({"untrained": (BC(), tiny_data()), "CQL": (agent, tiny_data())})
+    assert view.status.words.startswith("untrained; place x 0.5, y 0.5: ")
+    assert "believed Q" not in view.table.value, "a clone believes nothing"
+    view.map.places[5.5, 2.5].click()
+    first = view.map.picture.value
+    view.agent.value = "CQL"
+    assert view.status.words.startswith("CQL; place x 5.5, y 2.5: "), "the place stays"
+    assert view.map.picture.value != first
+    facts = actions_at(solved(MAZES["medium"]), tiny_data(), (5.5, 2.5), judged)
+    assert f"{facts['believed'][2]:.1f}</td>" in view.table.value
+    assert f"{facts['true'][2]:.1f}</td>" in view.table.value
+
+
+def test_the_probe_refuses_what_it_cannot_judge_in_one_line():
+    with pytest.raises(ValueError, match="alpha was swept; expected an agent with one setting"):
+        probe({"CQL": (CQL(alpha=[0, 1]), tiny_data())})
+    with pytest.raises(ValueError, match=r"the agent's discount is 0\.9; expected the oracle's 0\.95"):
+        probe({"CQL": (CQL(discount=0.9), tiny_data())})
+
+
 # The panels
 
 
@@ -402,7 +428,8 @@ def test_the_painter_feeds_the_trainer_and_the_probe():
 
 def test_every_control_has_a_description_and_a_tooltip():
     trainer = panel()
-    controls, waiting = [], [trainer, data_painter(trainer), probe(trainer)]
+    agents = probe({"BC": (BC(), tiny_data())})
+    controls, waiting = [], [trainer, data_painter(trainer), probe(trainer), agents]
     while waiting:
         widget = waiting.pop()
         if isinstance(widget, ipywidgets.Box):

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.text import Text
 from PIL import Image
-from test_sweeps import tiny_data, tiny_population, tiny_square, tiny_sweep
+from test_sweeps import tiny_data, tiny_explorers, tiny_population, tiny_square, tiny_sweep
 
 from rlkit_mini import MAZES, Oracle
 from rlkit_mini.evaluation import interquartile_mean
@@ -35,7 +35,7 @@ from rlkit_mini.plots import (
     shades,
     to_png,
 )
-from rlkit_mini.views import SweepFigure, draw_exploration, draw_training
+from rlkit_mini.views import ExplorationFigure, SweepFigure, draw_exploration, draw_training
 
 
 def pixels(figure) -> np.ndarray:
@@ -243,6 +243,31 @@ def test_a_sweeps_figure_depends_on_the_setting_alone():
     drawn = SweepFigure(tiny_sweep(), {"alpha": 0.0})
     assert to_png(drawn.show({"alpha": 1.0})) == to_png(SweepFigure(tiny_sweep(), {"alpha": 1.0}).figure)
     assert "alpha 1: return" in drawn.message
+
+
+def test_the_figure_of_explorers_follows_its_setting_and_keeps_its_scales():
+    sweep = tiny_explorers()
+    first, last = ({name: values[place] for name, values in sweep.grid.items()} for place in (0, -1))
+    drawn = ExplorationFigure(sweep, first, {"random": 0.2})
+
+    def frame():
+        limits = [(ax.get_position().bounds, ax.get_xlim(), ax.get_ylim()) for ax in drawn.figure.axes]
+        return drawn.visits.get_clim(), drawn.new.get_clim(), limits
+
+    before = frame()
+    drawn.show(last)
+    quick = np.asarray(Image.open(io.BytesIO(drawn.to_png()))).astype(int)
+    assert frame() == before
+    assert np.abs(quick - 255 * pixels(drawn.figure)).mean() < 0.5
+    assert np.nansum(drawn.visits.get_array()) == len(sweep.walks[-1].positions)
+    np.testing.assert_allclose(drawn.new.get_array(), np.log10(sweep.oracle.on_grid(sweep.novelty[-1, -1, -1])).T, 1e-5)
+    np.testing.assert_array_equal(drawn.dots.get_ydata(), sweep.coverage[-1, :, -1].ravel())
+    assert list(drawn.now.get_xdata()) == [300, 300]
+    assert to_png(drawn.figure) == to_png(ExplorationFigure(sweep, last, {"random": 0.2}).figure)
+    share = interquartile_mean(sweep.coverage[-1, -1, -1])
+    found = np.count_nonzero(sweep.goals[-1, -1, -1])
+    words = f"RND, rnd_weight 1, epsilon 0.5, steps 300: {share:.0%} of the maze visited.\n{found} of 2 seeds"
+    assert drawn.message.startswith(words)
 
 
 def test_training_and_exploration_are_drawn_from_their_results():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import types
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 import torch
 
 from rlkit_mini import MAZES, Oracle, explore, train_offline
-from rlkit_mini.agents import CQL, DQN
+from rlkit_mini.agents import CQL, DQN, RND
 from rlkit_mini.collecting import near_expert
-from rlkit_mini.sweeps import Sweep
+from rlkit_mini.evaluation import coverage
+from rlkit_mini.sweeps import ExplorationSweep, Sweep
 from rlkit_mini.training import History
 
 
@@ -210,3 +212,47 @@ def test_a_sweep_needs_exact_returns_and_the_oracles_discount():
         Sweep.of(agent, History(np.array([1]), None, np.zeros((1, 4))), oracle)
     with pytest.raises(ValueError, match=r"the oracle's discount 0\.9,"):
         Sweep.of(agent, history, Oracle(MAZES["medium"], discount=0.9))
+
+
+# Explorers
+
+EXPLORED = {"rnd_weight": [0, 1], "epsilon": [0.1, 0.5], "seeds": [3, 5]}
+
+
+@functools.cache
+def tiny_explorers() -> ExplorationSweep:
+    return ExplorationSweep.explore(RND(**EXPLORED), Oracle(MAZES["medium"]), 300, 3, progress=False)
+
+
+def test_explorers_are_summarised_at_every_moment_as_they_were_then():
+    sweep, agent, oracle, moments = tiny_explorers(), RND(**EXPLORED), Oracle(MAZES["medium"]), {}
+    assert sweep.grid == {"rnd_weight": [0.0, 1.0], "epsilon": [0.1, 0.5], "steps": [100, 200, 300]}
+    assert sweep.coverage.shape == sweep.goals.shape == (3, 2, 2, 2)
+    assert sweep.novelty.shape == (3, 2, 2, len(oracle.observations))
+
+    def look(made):
+        moments[made] = agent.novelty(oracle.observations).numpy()
+
+    runs = explore(agent, MAZES["medium"], 300, progress=False, on_step=look)
+    assert list(moments) == list(range(1, 301))
+    for place, setting in enumerate(itertools.product([0.0, 1.0], [0.1, 0.5])):
+        members = [2 * place, 2 * place + 1]
+        for steps in (100, 200, 300):
+            *here, moment = sweep.index(dict(zip(sweep.grid, (*setting, steps), strict=True)))
+            covered = [coverage(runs[member][:steps].positions, MAZES["medium"].walls) for member in members]
+            np.testing.assert_array_equal(sweep.coverage[moment, *here], covered)
+            goals = [int(runs[member].terminations[:steps].sum()) for member in members]
+            np.testing.assert_array_equal(sweep.goals[moment, *here], goals)
+            shown = members[int(sweep.coverage[-1, *here, 1] < sweep.coverage[-1, *here, 0])]  # the lower of two
+            np.testing.assert_array_equal(sweep.novelty[moment, *here], moments[steps][shown])
+            assert torch.equal(sweep.walks[place].observations, runs[shown].observations)
+
+
+def test_explorers_need_something_swept_and_whole_moments():
+    oracle = Oracle(MAZES["medium"])
+    with pytest.raises(ValueError, match=r"nothing was swept; give the agent a list, such as RND\(rnd_weight"):
+        ExplorationSweep.explore(RND(), oracle, 10, 2)
+    with pytest.raises(ValueError, match="moments is 3; expected a divisor of the 10 steps"):
+        ExplorationSweep.explore(RND(epsilon=[0.1, 0.3]), oracle, 10, 3)
+    with pytest.raises(ValueError, match=r"steps 150 was not trained; expected one of \[100, 200, 300\]"):
+        tiny_explorers().index({"rnd_weight": 1.0, "epsilon": 0.1, "steps": 150})

@@ -3,11 +3,12 @@
 import struct
 
 import pytest
-from test_sweeps import tiny_joined, tiny_square, tiny_sweep
+from test_sweeps import tiny_explorers, tiny_joined, tiny_square, tiny_sweep
 from traitlets import TraitError
 
 from rlkit_mini.sweeps import Sweep
 from rlkit_mini.widgets import scrub
+from rlkit_mini.widgets.controls import AlternativeText
 
 
 def size_of(png: bytes) -> tuple[int, int]:
@@ -83,6 +84,34 @@ def test_a_slider_goes_through_names_as_well():
     below = view.figure.axes[2]
     assert [label.get_text() for label in below.get_xticklabels()] == ["narrow", "broad"]
     assert below.get_xlabel() == "data set"
+
+
+def test_explorers_have_sliders_for_what_was_swept_and_for_time():
+    view = scrub(tiny_explorers(), {"random": 0.3}, {"steps": 200})
+    assert view.setting == {"rnd_weight": 0.0, "epsilon": 0.1, "steps": 200}
+    pictures = {view.picture.value}
+    for name, value in (("steps", 300), ("rnd_weight", 1.0), ("epsilon", 0.5)):
+        view.sliders[name].value = value
+        pictures.add(view.picture.value)
+        assert f"{name} {value:g}" in view.caption.value
+    assert len(pictures) == 4
+    assert repr(view) == "scrub slider: RND, rnd_weight in [0, 1], epsilon in [0.1, 0.5], steps in [100, 200, 300]"
+
+
+def test_the_picture_has_alternative_text_which_follows_it():
+    view = scrub(tiny_sweep())
+    for alpha in (0.0, 1.0):
+        view.sliders["alpha"].value = alpha
+        (words,) = [child.value for child in view.children if isinstance(child, AlternativeText)]
+        assert f'alt="Maps and curves. CQL, alpha {alpha:g}: return' in words
+    text = AlternativeText()
+    text.say('a "quoted"\n<b>')
+    assert 'alt="a &quot;quoted&quot; &lt;b&gt;"' in text.value
+
+
+def test_a_name_of_two_words_makes_one_class():
+    view = scrub(Sweep.join({"a": tiny_sweep()}, name="data set"))
+    assert "rlkit-scrub-data-set" in view.sliders["data set"]._dom_classes
 
 
 def test_a_move_draws_on_the_figure_that_is_there():

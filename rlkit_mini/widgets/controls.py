@@ -104,6 +104,18 @@ def picture(name: str) -> widgets.Image:
     return made
 
 
+class AlternativeText(widgets.HTML):
+    """The alternative text of the picture in the same box; the view of `widgets.Image` takes none itself."""
+
+    def __init__(self) -> None:
+        super().__init__(layout=widgets.Layout(display="block", width="0", height="0", margin="0"))
+
+    def say(self, words: str) -> None:
+        words = html.escape(" ".join(words.split()))
+        tell = "this.closest('.widget-box').querySelector('.widget-image').alt = this.alt"
+        self.value = f'<img hidden src="data:," alt="{words}" onerror="{tell}">'
+
+
 class Status(widgets.HTML):
     """One or two lines in words, read out when they change (but not several times a second)."""
 
@@ -129,11 +141,15 @@ class PlaceMap(widgets.Box):
 
     def __init__(self, name: str, on_place: Callable[[tuple[float, float]], None]) -> None:
         self.picture, self._on_place, self._maze, self.places = picture(name), on_place, None, {}
+        self.alternative = AlternativeText()
         self.overlay = widgets.GridBox(_dom_classes=("rlkit-places",))
-        super().__init__([self.picture, self.overlay], _dom_classes=("rlkit-map", f"rlkit-{name}-map"))
+        super().__init__(
+            [self.picture, self.overlay, self.alternative], _dom_classes=("rlkit-map", f"rlkit-{name}-map")
+        )
 
-    def show(self, maze: Maze, figure, ax) -> None:
-        """Put a figure there whose `ax` shows the maze."""
+    def show(self, maze: Maze, words: str, figure, ax) -> None:
+        """Put a figure there whose `ax` shows the maze, and whose alternative text is `words`."""
+        self.alternative.say(words)
         figure.canvas.draw()
         self.picture.value = encoded(figure.canvas)
         box = ax.get_position()

@@ -94,8 +94,11 @@ class DataPainter(widgets.VBox):
         except Exception as error:
             return self.status.say(str(error), error=True)
         maze, best = MAZES[self.maze.value], solved(MAZES[self.maze.value]).optimal_return
-        self.map.show(maze, *draw_painting(maze, self.start, self.waypoints, self.data, best))
-        self.status.say(painting_in_words(self.data))
+        words = painting_in_words(self.data)
+        self.status.say(words)
+        route = " to ".join(f"x {x:g}, y {y:g}" for x, y in (self.start, *self.waypoints))
+        told = f"Map of the visits, and returns of the episodes. Route from {route}. {words}"
+        self.map.show(maze, told, *draw_painting(maze, self.start, self.waypoints, self.data, best))
         if self.trainer is not None:
             self.trainer.offer("painted", self.code(), self.data)
 

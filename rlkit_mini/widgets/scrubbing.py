@@ -1,4 +1,4 @@
-"""The scrub slider: moves through the really trained agents of a sweep."""
+"""The scrub slider: moves through the really trained agents, or explorers, of a sweep."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import html
 import ipywidgets as widgets
 
 from rlkit_mini.plots import worded
-from rlkit_mini.sweeps import Sweep
-from rlkit_mini.views import MEANINGS, SweepFigure
+from rlkit_mini.sweeps import ExplorationSweep, Sweep
+from rlkit_mini.views import MEANINGS, ExplorationFigure, SweepFigure
+from rlkit_mini.widgets.controls import AlternativeText, picture
+
+FIGURES = {Sweep: SweepFigure, ExplorationSweep: ExplorationFigure}
 
 
 class Scrub(widgets.VBox):
@@ -20,17 +23,18 @@ class Scrub(widgets.VBox):
         caption: what the figure says in words, for those who cannot see it.
     """
 
-    def __init__(self, sweep: Sweep, references: dict[str, float] | None, setting: dict | None) -> None:
+    def __init__(
+        self, sweep: Sweep | ExplorationSweep, references: dict[str, float] | None, setting: dict | None
+    ) -> None:
         if not sweep.grid:
             raise ValueError("nothing was swept; give the agent a list, such as CQL(alpha=[0, 0.1, 1])")
         setting = {name: values[0] for name, values in sweep.grid.items()} | (setting or {})
-        self.sweep, self._figure = sweep, SweepFigure(sweep, setting, references)
+        self.sweep, self._figure = sweep, FIGURES[type(sweep)](sweep, setting, references)
         self.sliders = {name: self._slider(name, values, setting[name]) for name, values in sweep.grid.items()}
-        self.picture = widgets.Image(format="png", layout=widgets.Layout(width="900px", max_width="100%"))
-        self.caption = widgets.HTML()
-        for widget, name in ((self.picture, "rlkit-scrub-picture"), (self.caption, "rlkit-scrub-caption")):
-            widget.add_class(name)
-        super().__init__([*self.sliders.values(), self.picture, self.caption], _dom_classes=("rlkit-scrub",))
+        self.picture, self._alternative = picture("scrub"), AlternativeText()
+        self.caption = widgets.HTML(_dom_classes=("rlkit-scrub-caption",))
+        children = (*self.sliders.values(), self.picture, self._alternative, self.caption)
+        super().__init__(children, _dom_classes=("rlkit-scrub",))
         self._show()
 
     @property
@@ -52,13 +56,14 @@ class Scrub(widgets.VBox):
             style={"description_width": "7em"},
             layout=widgets.Layout(width="600px", max_width="100%"),
         )
-        slider.add_class(f"rlkit-scrub-{name}")
+        slider.add_class(f"rlkit-scrub-{name.replace(' ', '-')}")
         slider.observe(self._show, "value")
         return slider
 
     def _show(self, _change=None) -> None:
         self._figure.show(self.setting)
         self.picture.value = self._figure.to_png()
+        self._alternative.say(f"Maps and curves. {self._figure.message}")
         words = html.escape(self._figure.message.replace("\n", " "))
         self.caption.value = f'<div role="status" style="font-size:85%;opacity:0.7;line-height:1.4">{words}</div>'
 
@@ -68,7 +73,9 @@ class Scrub(widgets.VBox):
         )
 
 
-def scrub(sweep: Sweep, references: dict[str, float] | None = None, setting: dict | None = None) -> Scrub:
+def scrub(
+    sweep: Sweep | ExplorationSweep, references: dict[str, float] | None = None, setting: dict | None = None
+) -> Scrub:
     """The slider of a sweep, as the last expression of a cell.
 
     Args:

@@ -12,7 +12,7 @@ from rlkit_mini.data import Transitions, list_datasets
 from rlkit_mini.live import ALGORITHMS, Run, Settings, Source, Training, check_limit, defaults
 from rlkit_mini.live_views import LiveFigure, run_in_words
 from rlkit_mini.tables import Table, with_interval
-from rlkit_mini.widgets.controls import STYLE, NumberField, Status, button, choice, picture, rows_of
+from rlkit_mini.widgets.controls import STYLE, AlternativeText, NumberField, Status, button, choice, picture, rows_of
 
 MOST_PINS = 6
 RATE = 1e6  # bytes of pictures a second at most: Jupyter's server drops what is more
@@ -58,6 +58,7 @@ class LiveTrainer(widgets.VBox):
         self.status = Status("Choose, then press Train.")
         self.picture = picture("live")
         self.picture.layout.display = "none"
+        self._alternative = AlternativeText()
         self.table = widgets.HTML(_dom_classes=("rlkit-runs",))
         self.code = widgets.HTML(_dom_classes=("rlkit-code",))
         self.algorithm.observe(lambda _: self._lay_out({}), "value")
@@ -69,6 +70,7 @@ class LiveTrainer(widgets.VBox):
             self.status,
             self.code,
             self.picture,
+            self._alternative,
             self.table,
             widgets.HTML(STYLE),
         )
@@ -178,11 +180,12 @@ class LiveTrainer(widgets.VBox):
                 return
             if anew or self._figure is None or (self._figure.settings, self._figure.total) != (run.settings, total):
                 pins = [pin for pin in self.pins if pin.oracle is run.oracle]
-                self._figure = LiveFigure(run, total, pins)
+                self._figure, anew = LiveFigure(run, total, pins), True
             self._figure.show(run)
             self.picture.value = self._figure.to_png()
             self.picture.layout.display = None
         if anew or not training.running:
+            self._alternative.say(f"Maps and curves of the agent. {run_in_words(run, total)}")
             self._compare()
             self._show_code()
 
