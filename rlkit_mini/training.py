@@ -61,7 +61,8 @@ def train_offline(
         updates: minibatches a member.
         oracle: of the data's maze; gives exact returns.
         evaluations: how often to look, evenly spaced, the last after the last update.
-        on_evaluation: called with the history so far.
+        on_evaluation: called with the history so far; `lambda history: agent.save(path)` keeps a checkpoint, which a
+            process that is killed leaves whole.
 
     Raises:
         TrainingDivergedError: a loss became infinite or no number.

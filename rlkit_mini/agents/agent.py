@@ -131,12 +131,19 @@ class Agent(nn.Module):
     def save(self, path: str | os.PathLike) -> None:
         """Write all members' tensors (safetensors) with the configuration (JSON in its header).
 
-        What acts is kept to the bit; the optimisers' moments and the place in the random streams are not.
+        What acts is kept to the bit; the optimisers' moments and the place in the random streams are not: a loaded
+        agent that trains on begins with those of a new one.
+
+        Raises:
+            OSError: it cannot be written there; a file that was there before still is.
         """
         header = {"agent": type(self).__name__, "configuration": json.dumps(self.configuration)}
         tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
         with whole_file(path) as part:
-            safetensors.torch.save_file(tensors, part, metadata=header)
+            try:
+                safetensors.torch.save_file(tensors, part, metadata=header)
+            except safetensors.SafetensorError as error:
+                raise OSError(f"{path} could not be written ({error})") from None
 
     @classmethod
     def load(cls, path: str | os.PathLike, device: str = "cpu") -> Agent:
