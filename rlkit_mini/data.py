@@ -158,6 +158,11 @@ def list_datasets() -> list[str]:
     )
 
 
+def checksum(dataset_id: str) -> str:
+    """Of a data set's transitions: equal for equal files."""
+    return _checksum(_root() / dataset_id / "data" / "main_data.hdf5")
+
+
 def save_dataset(
     dataset_id: str, data: Transitions, *, algorithm: str, description: str, reference_returns, overwrite: bool = False
 ) -> None:

@@ -14,6 +14,8 @@ from rlkit_mini.mazes import Maze
 from rlkit_mini.pointmass import ACTIONS, sample_actions, transition
 from rlkit_mini.replay import Replay
 
+LOOK = 500  # steps between two looks at whether the losses are finite
+
 
 def explore(agent: Agent, maze: Maze, steps: int = 10_000, progress: bool = True) -> list[Transitions]:
     """Let each member act for `steps` steps in its own copy of the maze, learning after each if it learns.
@@ -22,16 +24,21 @@ def explore(agent: Agent, maze: Maze, steps: int = 10_000, progress: bool = True
 
     Returns:
         one `Transitions` a member, their last episode unfinished unless it ended by chance.
+
+    Raises:
+        TrainingDivergedError: a loss became infinite or no number; its `history` is what was collected until then.
     """
     if steps < 1:
         raise ValueError(f"steps is {steps}; expected at least 1")
     replay = Replay(agent, None, room=steps)
-    interaction = interact(agent, maze, replay)
+    interaction, losses = interact(agent, maze, replay), None
     try:
-        for _ in trange(steps, desc="exploring", unit="step", disable=not progress, leave=False):
+        for step in trange(1, steps + 1, desc="exploring", unit="step", disable=not progress, leave=False):
             next(interaction)
             if agent.batch_size and replay.size >= agent.batch_size:
-                agent.update(replay.sample())
+                losses = agent.update(replay.sample())
+            if losses is not None and (step % LOOK == 0 or step == steps):
+                agent.check_finite(losses, step, replay.transitions(maze))
     except KeyboardInterrupt:
         print(f"interrupted: the first {replay.size:,} of {steps:,} steps are kept")
     return replay.transitions(maze)

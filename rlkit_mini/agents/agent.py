@@ -41,6 +41,14 @@ SHARED = {
 WHOLE = ("batch_size", "target_period")
 
 
+class TrainingDivergedError(RuntimeError):
+    """A loss became infinite or no number; `history` holds what was seen (or collected) until then."""
+
+    def __init__(self, message: str, history) -> None:
+        super().__init__(message)
+        self.history = history
+
+
 class Agent(nn.Module):
     """A population of agents: every combination of the swept hyperparameters, each with every seed.
 
@@ -98,6 +106,25 @@ class Agent(nn.Module):
         """One member in words: its seed and its values of what was swept."""
         swept = ", ".join(f"{name} {self.settings[member][name]:g}" for name in self.grid)
         return f"seed {self.seeds[member]}" + (f", {swept}" if swept else "")
+
+    def check_finite(self, losses: Tensor, update: int, history) -> None:
+        """Raise a TrainingDivergedError that names the first member with a loss or a parameter that is not finite.
+
+        Args:
+            losses: (members,).
+            update: the last one made; history: what to keep.
+        """
+        sound = losses.isfinite().cpu()
+        for parameter in self.parameters():  # an actor can diverge while the critic's loss stays finite
+            sound &= parameter.isfinite().flatten(1).all(dim=1).cpu()
+        if not sound.all():
+            bad = int(sound.int().argmin())
+            what = "parameters are not finite" if losses[bad].isfinite() else f"loss is {losses[bad]:g}"
+            raise TrainingDivergedError(
+                f"member {bad} ({self.describe(bad)}) diverged before update {update}: its {what}; "
+                "a smaller learning_rate or alpha may help, and the error's .history holds what came before",
+                history,
+            )
 
     def policy(self, observations, greedy: bool = True) -> Tensor:
         """Action probabilities (members, n, 5) at observations (n, 2) or (members, n, 2).
