@@ -91,7 +91,13 @@ class Visitor:
     def send(self, kind, channel="shell", **content):
         number = uuid.uuid4().hex
         header = {"msg_id": number, "username": "", "session": "v", "msg_type": kind, "version": "5.3", "date": ""}
-        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": channel}
+        message = {
+            "header": header,
+            "parent_header": {},
+            "metadata": {"version": "1.0.0"},
+            "content": content,
+            "channel": channel,
+        }
         self.socket.send(json.dumps(message | {"buffers": []}))
         return number
 
@@ -133,7 +139,7 @@ class Visitor:
     def press(self, number):
         self.send("comm_msg", comm_id=number, data={"method": "custom", "content": {"event": "click"}})
 
-    def sees(self, number, words, seconds=300):
+    def sees(self, number, words, seconds=60):
         """Wait until a control of this number says these words: what it says."""
 
         def wanted(message):
