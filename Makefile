@@ -21,9 +21,14 @@ setup: .venv/ready
 lab: setup
 	$(BIN)/jupyter lab $(LAB) notebooks/00_start_here.ipynb
 
-# Only this machine can reach it; every visitor gets a kernel of their own, which ends when they leave
+# Only this machine can reach it; every visitor gets a kernel of their own, which ends when they leave. Beyond its
+# controls there is nothing to reach: no code, no file, no other template (more visitors: APP=--VisitorKernels.visitors=20)
 app: setup
-	$(BIN)/voila --Voila.ip=127.0.0.1 --MappingKernelManager.cull_idle_timeout=600 --MappingKernelManager.cull_interval=60 \
+	$(BIN)/voila --Voila.ip=127.0.0.1 --Voila.tornado_settings=allow_remote_access= \
+		--VoilaConfiguration.multi_kernel_manager_class=rlkit_mini.serving.VisitorKernels \
+		--MappingKernelManager.cull_idle_timeout=1800 --MappingKernelManager.cull_interval=60 \
+		--MappingKernelManager.cull_connected=True --VoilaConfiguration.file_denylist='.*' \
+		--VoilaConfiguration.allow_template_override=NO --VoilaConfiguration.allow_theme_override=NO \
 		$(APP) notebooks/10_playground.ipynb
 
 test: setup lint

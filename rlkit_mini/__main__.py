@@ -61,6 +61,8 @@ def explore(
         overwrite: replace data sets of these ids.
     """
     experiment = _named(name, "explore")
+    for folder in (dataset_dir, out):
+        _check_writable(folder)
     root = dataset_dir.resolve()
     ids = [experiment.dataset] + [experiment.dataset.replace("-v0", f"-seed{seed}-v0") for seed in range(1, seeds)]
     there = [dataset_id for dataset_id in ids if (root / dataset_id).exists()]
@@ -105,6 +107,7 @@ def train(
         course: the course's own settings.
     """
     experiment = _named(name, "train")
+    _check_writable(out)
     _use_datasets_in(dataset_dir)
     result = run_training(experiment, seeds, steps, log_interval, course)
     print(Table([as_row(result.summary)]))
@@ -136,6 +139,7 @@ def finetune(
         course: the course's own settings.
     """
     experiment = _named(name, "finetune")
+    _check_writable(out)
     _use_datasets_in(dataset_dir)
     result = run_fine_tuning(experiment, seeds, steps, online_steps, log_interval, course)
     print(Table([as_row(result.summary)]))
@@ -194,6 +198,7 @@ def report(
         out: where all of it goes.
         publish: also put the tables into the README, and data and figures into `figures`.
     """
+    _check_writable(out)
     results = run_report(out, seeds, steps, jobs)
     tables = markdown(results)
     pictures = {f"report_{name}": draw(results) for name, draw in FIGURES.items()}
@@ -222,6 +227,7 @@ def bench(seconds: float = 1.0, out: Path = Path("results/bench")) -> None:
     """
     from rlkit_mini.bench import run_benchmark
 
+    _check_writable(out)
     tables = run_benchmark(seconds)
     with whole_file(out / "bench.json") as part:
         part.write_text(json.dumps(tables, indent=1) + "\n")
@@ -263,6 +269,13 @@ def _named(name: str, command: str) -> Experiment:
     return experiment
 
 
+def _check_writable(folder: Path) -> None:
+    """Raise before hours of work where nothing could be written after them."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise OSError(f"{folder} cannot be written to; expected a folder that can, or a new one")
+
+
 def _use_datasets_in(folder: Path | None) -> None:
     if folder is not None:
         os.environ["MINARI_DATASETS_PATH"] = str(folder.resolve())
@@ -278,9 +291,11 @@ def _write(folder: Path, summary: dict | list[dict], figure) -> None:
 def main() -> None:
     try:
         app.cli(prog="python -m rlkit_mini")
-    except (KeyError, ValueError, OSError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (KeyError, ValueError, OSError, RuntimeError, MemoryError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import json
 import os
@@ -23,6 +24,7 @@ from rlkit_mini.mazes import MAZES, Catalogue, Maze, UnknownNameError
 from rlkit_mini.pointmass import ACTIONS
 
 os.environ.setdefault("MINARI_DATASETS_PATH", str(Path(__file__).resolve().parent.parent / "datasets"))
+CHECKSUM, MOST_BYTES = "sha256", 1e9  # metadata key of the data file's checksum; what a data set may fill in memory
 
 
 class Batch(NamedTuple):
@@ -133,7 +135,8 @@ def load_dataset(dataset_id: str) -> Transitions:
 
     Raises:
         UnknownNameError: no such data set; the message names the closest ones.
-        ValueError: damaged, or not collected in one of our mazes (nothing of it is executed).
+        ValueError: damaged, or not collected in one of our mazes (nothing of it is executed). What `save_dataset` wrote
+            is held against its checksum before it is opened; of a damaged file without one, HDF5 may end the process.
     """
     try:
         folder = Catalogue("data set", {name: _root() / name for name in list_datasets()})[str(dataset_id)]
@@ -141,6 +144,7 @@ def load_dataset(dataset_id: str) -> Transitions:
         raise UnknownNameError(f"{error}; `make datasets` collects those of the course") from None
     maze = _maze_of(folder)
     try:
+        _check_file(folder / "data")
         return Transitions(*_columns(dataset_id), maze=maze)
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -152,6 +156,11 @@ def list_datasets() -> list[str]:
     return sorted(
         path.parent.parent.relative_to(_root()).as_posix() for path in _root().glob("[!.]*/*/data/metadata.json")
     )
+
+
+def checksum(dataset_id: str) -> str:
+    """Of a data set's transitions: equal for equal files."""
+    return _checksum(_root() / dataset_id / "data" / "main_data.hdf5")
 
 
 def save_dataset(
@@ -248,6 +257,25 @@ def _columns(dataset_id: str) -> list[Tensor]:
     return [torch.from_numpy(column) for column in columns]
 
 
+def _check_file(folder: Path) -> None:
+    """Raise before Minari reads a file that was changed since it was written, or that claims more than it can hold."""
+    path, metadata = folder / "main_data.hdf5", json.loads((folder / "metadata.json").read_text())
+    if metadata.get(CHECKSUM, found := _checksum(path)) != found:
+        raise ValueError("its bytes are not those that were written")
+    sizes = []
+    with h5py.File(path) as file:
+        file.visititems(lambda _, item: sizes.append(item.nbytes) if isinstance(item, h5py.Dataset) else None)
+        if metadata["total_episodes"] != len(file):
+            raise ValueError(f"{len(file)} episodes where there were {metadata['total_episodes']}")
+    if sum(sizes) > MOST_BYTES:
+        raise ValueError(f"it claims {sum(sizes):.1e} bytes, {MOST_BYTES:.0e} are the most")
+
+
+def _checksum(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _root() -> Path:
     return Path(os.environ["MINARI_DATASETS_PATH"])
 
@@ -280,5 +308,5 @@ def _repack(folder: Path) -> None:
                 group.create_dataset(key, data=values[()])
     os.replace(packed, path)
     metadata = json.loads((folder / "metadata.json").read_text())
-    metadata["dataset_size"] = round(path.stat().st_size / 1e6, 1)
+    metadata |= {"dataset_size": round(path.stat().st_size / 1e6, 1), CHECKSUM: _checksum(path)}
     (folder / "metadata.json").write_text(json.dumps(metadata, indent=1, sort_keys=True) + "\n")

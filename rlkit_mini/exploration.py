@@ -14,6 +14,8 @@ from rlkit_mini.mazes import Maze
 from rlkit_mini.pointmass import ACTIONS, sample_actions, transition
 from rlkit_mini.replay import Replay
 
+LOOK = 500  # steps between two looks at whether the losses are finite
+
 
 def explore(
     agent: Agent,
@@ -31,18 +33,23 @@ def explore(
 
     Returns:
         one `Transitions` a member, their last episode unfinished unless it ended by chance.
+
+    Raises:
+        TrainingDivergedError: a loss became infinite or no number; its `history` is what was collected until then.
     """
     if steps < 1:
         raise ValueError(f"steps is {steps}; expected at least 1")
     replay = Replay(agent, None, room=steps)
-    interaction = interact(agent, maze, replay)
+    interaction, losses = interact(agent, maze, replay), None
     try:
-        for _ in trange(steps, desc="exploring", unit="step", disable=not progress, leave=False):
+        for step in trange(1, steps + 1, desc="exploring", unit="step", disable=not progress, leave=False):
             next(interaction)
             if agent.batch_size and replay.size >= agent.batch_size:
-                agent.update(replay.sample())
+                losses = agent.update(replay.sample())
+            if losses is not None and (step % LOOK == 0 or step == steps):
+                agent.check_finite(losses, step, replay.transitions(maze))
             if on_step:
-                on_step(replay.size)
+                on_step(step)
     except KeyboardInterrupt:
         print(f"interrupted: the first {replay.size:,} of {steps:,} steps are kept")
     return replay.transitions(maze)

@@ -238,7 +238,7 @@ class Training:
         data = self.settings.source.load()
         oracle = solved(data.maze)
         policies, q_values = _snapshot(self.agent, oracle)
-        returns, judged, member = _judge(oracle, 0, policies, q_values)
+        returns, judged, member = _judge(oracle, 0, self._at_points(oracle), policies, q_values)
         nothing = np.empty(0)
         empty = (nothing.astype(int), np.empty((0, len(returns))), nothing, np.empty((2, 0)))
         run = Run(self.settings, data, oracle, judged, *empty, 0, judged.policy, judged.q_values)
@@ -271,7 +271,7 @@ class Training:
             )
             if pending is None and time.perf_counter() >= rested:
                 asked = time.perf_counter()
-                pending = judge.submit(_judge, run.oracle, done, policies, q_values)
+                pending = judge.submit(_judge, run.oracle, done, self._at_points(run.oracle), policies, q_values)
             self.run = run
             self.on_look(self)
             showing = time.perf_counter() - trained
@@ -280,8 +280,12 @@ class Training:
             self.on_look(self)  # it has stopped; the last judgement takes a moment
             run = run if pending is None else self._adopted(run, pending.result())
             if run.judged.updates < run.done:
-                run = self._adopted(run, _judge(run.oracle, run.done, *_snapshot(self.agent, run.oracle)))
+                snapshot = _snapshot(self.agent, run.oracle)
+                run = self._adopted(run, _judge(run.oracle, run.done, self._at_points(run.oracle), *snapshot))
             self.run = dataclasses.replace(run, policy=run.judged.policy, q_values=run.judged.q_values)
+
+    def _at_points(self, oracle: Oracle) -> np.ndarray:
+        return self.agent.policy(oracle.points).numpy()
 
     def _adopted(self, run: Run, result) -> Run:
         returns, judged, self._shown = result
@@ -296,11 +300,15 @@ def _snapshot(agent: Agent, oracle: Oracle) -> tuple[np.ndarray, np.ndarray | No
     return policies, agent.q_values(oracle.observations).clamp(-MOST, MOST).numpy()
 
 
-def _judge(oracle: Oracle, updates: int, policies, q_values) -> tuple[np.ndarray, Judgement, int]:
-    """Exact returns (members,), and the member with the median one (the lower of an even number) held against Q^pi."""
-    returns = oracle.evaluate(policies).episode_return
+def _judge(oracle: Oracle, updates: int, at_points, policies, q_values) -> tuple[np.ndarray, Judgement, int]:
+    """Exact returns (members,), and the member with the median one (the lower of an even number) held against Q^pi.
+
+    Args:
+        at_points, policies: greedy, on the oracle's `points` and on its `observations`.
+    """
+    returns = oracle.evaluate(at_points).episode_return
     member = int(returns.argsort(kind="stable")[(len(returns) - 1) // 2])
-    true_q = oracle.evaluate(policies[member]).q_values
+    true_q = oracle.evaluate(at_points[member]).q_values
     believed = None if q_values is None else q_values[member]
     return returns, Judgement(updates, policies[member], believed, true_q), member
 

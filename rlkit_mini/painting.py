@@ -88,8 +88,7 @@ def paint(maze: str, waypoints, noise=0.1, episodes=20, start=None, onward=True)
     begins = known if start is None else dataclasses.replace(known, start=tuple(start))
     for place in [begins.start, *waypoints]:
         inside = all(0 <= x <= size for x, size in zip(place, known.shape, strict=True))
-        cell = tuple(min(int(x), size - 1) for x, size in zip(place, known.shape, strict=True))
-        if not inside or known.walls[cell]:
+        if not inside or known.walls[tuple(min(int(x), size - 1) for x, size in zip(place, known.shape, strict=True))]:
             raise ValueError(f"({place[0]:g}, {place[1]:g}) is not free in the {maze} maze; expected places off walls")
     if not 0 <= noise <= 1:
         raise ValueError(f"noise is {noise:g}; expected a share in [0, 1]")

@@ -17,13 +17,13 @@ import torch
 from tqdm.auto import tqdm
 
 from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL
-from rlkit_mini.data import load_dataset
+from rlkit_mini.data import checksum, load_dataset
 from rlkit_mini.evaluation import fitted_q_evaluation, td_error
-from rlkit_mini.experiments import EXPERIMENTS, as_row, run_exploration, run_fine_tuning, run_training
+from rlkit_mini.experiments import EXPERIMENTS, Experiment, as_row, run_exploration, run_fine_tuning, run_training
 from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import Oracle
-from rlkit_mini.snippets import DIFFERENCES, EXPLORED, gap, run_difference
+from rlkit_mini.snippets import DIFFERENCES, EXPLORED, TRAINED, gap, run_difference
 from rlkit_mini.tables import start_values, with_interval
 from rlkit_mini.training import train_offline
 
@@ -38,7 +38,7 @@ AGENTS = {
     "IQL": (IQL, {}),
 }
 CANDIDATES = ("DQN", "CQL, α 0.1", "CQL, α 1", "AWAC", "IQL")  # to choose from without acting: those with a critic
-CHECKPOINTS = 2
+UPDATES, CHECKPOINTS = 4_000, 2  # of comparisons and candidates
 SHARED = {  # comparisons that are trainings too: the same agent on the same data
     "medium-rnd: DQN": "pointmass_medium_dqn",
     "medium-rnd: CQL, α 0.1": "pointmass_medium_cql",
@@ -69,18 +69,41 @@ def run_part(kind: str, name: str, seeds: int, steps: int | None = None) -> dict
     """The numbers of one part, ready for JSON."""
     torch.set_num_threads(1)
     if kind == "explore":
-        row = EXPERIMENTS[name.removesuffix("_control")]
-        if name.endswith("_control"):
-            row = dataclasses.replace(row, name=name, settings={"rnd_weight": 0.0})
-        return run_exploration(row, seeds, steps, progress=False).summary
+        return run_exploration(_experiment(name), seeds, steps, progress=False).summary
     if kind == "train":
-        return run_training(EXPERIMENTS[name], seeds, steps, progress=False).summary
+        return run_training(_experiment(name), seeds, steps, progress=False).summary
     if kind == "finetune":
-        return run_fine_tuning(EXPERIMENTS[name], seeds, steps, steps, progress=False).summary
+        return run_fine_tuning(_experiment(name), seeds, steps, steps, progress=False).summary
     if kind == "snippet":  # an explorer's control is another part's beginning
         sides = ("altered",) if DIFFERENCES[name].data in MAZES else ("altered", "control")
         return run_difference(name, seeds, steps, sides)
     return (_choosing if kind == "choose" else _comparison)(name, seeds, steps)
+
+
+def made_with(kind: str, name: str, seeds: int, steps: int | None) -> dict:
+    """What a part's numbers follow from, ready for JSON: the settings of its agents, its data, its length."""
+    if kind in ("explore", "train", "finetune"):
+        row = _experiment(name)
+        agents, data = [row.make_agent(seeds)], row.maze if kind == "explore" else row.dataset
+        length = [row.steps, row.online_steps]
+    elif kind == "snippet":
+        row = DIFFERENCES[name]
+        agents = [row.altered(seeds=seeds), row.control(seeds=seeds)]
+        data = row.data if row.data in MAZES else f"pointmass/{row.data}-v0"
+        length = [EXPLORED, TRAINED]
+    else:
+        before, _, after = name.partition(": ")
+        agents = [AGENTS[label] for label in (CANDIDATES if kind == "choose" else [after])]
+        agents = [agent(seeds=seeds, **settings) for agent, settings in agents]
+        data, length = f"pointmass/{after if kind == 'choose' else before}-v0", [UPDATES, CHECKPOINTS]
+    facts = {"agents": [{"agent": type(agent).__name__} | agent.configuration for agent in agents], "data": data}
+    facts |= {"checksum": None if data in MAZES else checksum(data), "steps": steps or length}
+    return json.loads(json.dumps(facts))  # as it is read back: lists for tuples
+
+
+def _experiment(name: str) -> Experiment:
+    row = EXPERIMENTS[name.removesuffix("_control")]
+    return dataclasses.replace(row, name=name, settings={"rnd_weight": 0.0}) if name.endswith("_control") else row
 
 
 def _comparison(name: str, seeds: int, steps: int | None) -> dict:
@@ -90,7 +113,7 @@ def _comparison(name: str, seeds: int, steps: int | None) -> dict:
     oracle = Oracle(data.maze)
     agent, settings = AGENTS[label]
     agent = agent(seeds=seeds, **settings)
-    train_offline(agent, data, updates=steps or 4000, progress=False)
+    train_offline(agent, data, updates=steps or UPDATES, progress=False)
     act = functools.partial(agent.policy, greedy=not label.endswith("sampled"))
     policy, truth = act(oracle.observations).numpy(), oracle.evaluate(act)
     known = hasattr(agent, "q_values")
@@ -117,7 +140,7 @@ def _choosing(name: str, seeds: int, steps: int | None) -> dict:
         agent, settings = AGENTS[label]
         agent = agent(seeds=seeds, **settings)
         for checkpoint in range(1, CHECKPOINTS + 1):
-            updates = (steps or 4000) // CHECKPOINTS
+            updates = (steps or UPDATES) // CHECKPOINTS
             train_offline(agent, train, updates=updates, progress=False)
             policy, truth = agent.policy(oracle.observations).numpy(), oracle.evaluate(agent.policy)
             estimate = fitted_q_evaluation(held_out, agent.policy, updates=min(2000, steps or 2000))
@@ -135,24 +158,30 @@ def _choosing(name: str, seeds: int, steps: int | None) -> dict:
 
 
 def run_report(folder: Path, seeds: int = 8, steps: int | None = None, jobs: int | None = None) -> dict[str, dict]:
-    """All parts, in processes side by side; each is written at once, and on a second call only missing ones run."""
+    """All parts, in processes side by side; each is written at once, and on a second call only missing ones run.
+
+    A part remembers what it was made with, and is missing where that has changed since, or where it cannot be read.
+    """
     results, missing = {}, []
     for kind, name in parts():
         file = re.sub("[^a-z0-9.]+", "-", f"{kind} {name}, {seeds} seeds, {steps or 'all'} steps".lower())
-        path = folder / "parts" / f"{file}.json"
-        if path.is_file():
-            results[name] = json.loads(path.read_text())
-        else:
-            missing.append((kind, name, path))
+        path, facts = folder / "parts" / f"{file}.json", made_with(kind, name, seeds, steps)
+        try:
+            part = json.loads(path.read_text())
+            if part["made_with"] != facts:
+                raise ValueError("out of date")
+            results[name] = part["result"]
+        except (OSError, ValueError, KeyError, TypeError):
+            missing.append((kind, name, path, facts))
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     with ProcessPoolExecutor(jobs or os.cpu_count(), mp_context=context) as pool:
-        running = {pool.submit(run_part, kind, name, seeds, steps): (name, path) for kind, name, path in missing}
+        running = {pool.submit(run_part, *entry[:2], seeds, steps): entry for entry in missing}
         try:
             for future in tqdm(as_completed(running), total=len(running), desc="report", unit="part"):
-                name, path = running[future]
+                _, name, path, facts = running[future]
                 results[name] = future.result()
                 with whole_file(path) as part:
-                    part.write_text(json.dumps(results[name], indent=1) + "\n")
+                    part.write_text(json.dumps({"made_with": facts, "result": results[name]}, indent=1) + "\n")
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

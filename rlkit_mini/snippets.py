@@ -157,7 +157,7 @@ DIFFERENCES = {
 }
 
 
-EXPLORED = 5_000  # steps
+EXPLORED, TRAINED = 5_000, 2_000  # steps, updates
 
 
 def run_difference(name: str, seeds: int = 8, steps: int | None = None, sides=("altered", "control")) -> dict:
@@ -177,7 +177,7 @@ def run_difference(name: str, seeds: int = 8, steps: int | None = None, sides=("
         data = load_dataset(f"pointmass/{difference.data}-v0")
         oracle = Oracle(data.maze)
         train_offline(
-            agent, difference.change(data) if label == "altered" else data, updates=steps or 2_000, progress=False
+            agent, difference.change(data) if label == "altered" else data, updates=steps or TRAINED, progress=False
         )
         policy, truth = agent.policy(oracle.observations).numpy(), oracle.evaluate(agent.policy)
         believed = start_values(policy, agent.q_values(oracle.observations).numpy(), oracle)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from tqdm.auto import trange
 
-from rlkit_mini.agents.agent import Agent
+from rlkit_mini.agents.agent import Agent, TrainingDivergedError
 from rlkit_mini.data import Transitions
 from rlkit_mini.exploration import interact
 from rlkit_mini.mazes import Maze
@@ -35,17 +35,6 @@ class History:
     collected: list[Transitions] = dataclasses.field(default_factory=list)
 
 
-class TrainingDivergedError(RuntimeError):
-    """A loss became infinite or no number; `history` holds what was seen until then."""
-
-    def __init__(self, message: str, history: History) -> None:
-        super().__init__(message)
-        self.history = history
-
-    def __reduce__(self):  # so that it also crosses from process to process
-        return type(self), (*self.args, self.history)
-
-
 def train_offline(
     agent: Agent,
     data: Transitions | Sequence[Transitions],
@@ -64,7 +53,8 @@ def train_offline(
         updates: minibatches a member.
         oracle: of the data's maze; gives exact returns.
         evaluations: how often to look, evenly spaced, the last after the last update.
-        on_evaluation: called with the history so far.
+        on_evaluation: called with the history so far; `lambda history: agent.save(path)` keeps a checkpoint, which a
+            process that is killed leaves whole.
 
     Raises:
         TrainingDivergedError: a loss became infinite or no number.
@@ -150,8 +140,8 @@ def _train(
             total += agent.update(next(minibatches))
             since, done = since + 1, update
             if update in marks:
+                agent.check_finite(total / since, update, history)
                 losses = (total / since).cpu().numpy()
-                _check_finite(agent, losses, update, history)
                 returns = oracle.evaluate(agent.policy).episode_return if oracle else None
                 history = _extended(history, update, returns, losses)
                 total, since = torch.zeros_like(total), 0
@@ -192,17 +182,3 @@ def _extended(history: History, update: int, returns: np.ndarray | None, losses:
         returns=None if returns is None else np.vstack([history.returns, returns]),
         losses=np.vstack([history.losses, losses]),
     )
-
-
-def _check_finite(agent: Agent, losses: np.ndarray, update: int, history: History) -> None:
-    sound = np.isfinite(losses)
-    for parameter in agent.parameters():  # an actor can diverge while the critic's loss stays finite
-        sound &= parameter.isfinite().flatten(1).all(dim=1).cpu().numpy()
-    if not sound.all():
-        bad = int(sound.argmin())
-        what = "parameters are not finite" if np.isfinite(losses[bad]) else f"loss is {losses[bad]}"
-        raise TrainingDivergedError(
-            f"member {bad} ({agent.describe(bad)}) diverged before update {update}: its {what}; "
-            "a smaller learning_rate or alpha may help, and the error's .history holds what came before",
-            history,
-        )

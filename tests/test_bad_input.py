@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from rlkit_mini import MAZES, Oracle, explore, fine_tune, load_dataset, train_offline
+from rlkit_mini.__main__ import main
 from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL, RND, RandomAgent
 from rlkit_mini.agents.awac import advantage_weights
 from rlkit_mini.agents.cql import cql_penalty
@@ -27,10 +29,15 @@ from rlkit_mini.evaluation import (
     interquartile_mean,
     rollout_returns,
 )
+from rlkit_mini.exercises import EXERCISES, exercise, hint, quiz, show_solution
+from rlkit_mini.experiments import EXPERIMENTS
+from rlkit_mini.live import ALGORITHMS
 from rlkit_mini.mazes import UnknownNameError, _draw
+from rlkit_mini.painting import paint
 from rlkit_mini.pointmass import PointmassEnv, PointmassVectorEnv
 from rlkit_mini.replay import uniform_picks
 from rlkit_mini.sweeps import Sweep
+from rlkit_mini.widgets import data_painter, live_trainer, scrub
 
 MEDIUM = MAZES["medium"]
 ORACLE = Oracle(MEDIUM, resolution=2)
@@ -39,6 +46,7 @@ UNIFORM = np.full((CELLS, 5), 0.2)
 DATA = load_dataset("pointmass/medium-near-expert-v0")[:300]
 EASY = load_dataset("pointmass/easy-random-v0")[:300]
 ENVIRONMENT, VECTOR, LEARNER = PointmassEnv(), PointmassVectorEnv(2), DQN(seeds=2)
+TRAINER = live_trainer()
 ENVIRONMENT.reset(seed=0)
 VECTOR.reset(seed=0)
 
@@ -61,6 +69,9 @@ def tuned(data=DATA, maze=MEDIUM, **settings):
 
 def drawn(text):
     return _draw("mine", text, 1, start=(0.5, 0.5), goal=(1, 1), goal_radius=1, horizon=5)
+
+
+def unknown_exercise(): ...
 
 
 def sweep():
@@ -193,6 +204,26 @@ TABLE = {
         (lambda: rollout_returns(None, MEDIUM, 0), ValueError, "episodes is 0; expected at least 1"),
         (lambda: fitted_q_evaluation(DATA, None, updates=0), ValueError, "updates is 0.*; expected at least 1 of each"),
     ],
+    "exercise": [
+        (lambda: exercise(unknown_exercise), UnknownNameError, "unknown exercise 'unknown_exercise'; did you mean"),
+        (lambda: hint("td_targte"), UnknownNameError, "unknown exercise 'td_targte'; did you mean 'td_target'"),
+        (lambda: show_solution("cql"), UnknownNameError, "unknown exercise 'cql'; did you mean"),
+        (lambda: quiz("5"), UnknownNameError, "unknown quiz '5'; did you mean"),
+        (lambda: quiz(5), UnknownNameError, "unknown quiz .*5.*; did you mean"),
+    ],
+    "widget": [
+        (lambda: live_trainer("CQLL"), UnknownNameError, "unknown algorithm 'CQLL'; did you mean 'CQL'"),
+        (lambda: live_trainer("BC", alpha=1.0), ValueError, "BC has no hyperparameter 'alpha' here; expected learning"),
+        (lambda: live_trainer(dataset="pointmass/no-v0"), UnknownNameError, "unknown data set 'pointmass/no-v0'; did"),
+        (lambda: data_painter(None, "mediun"), UnknownNameError, "unknown maze 'mediun'; did you mean 'medium'"),
+        (lambda: data_painter(None, "veryhard"), ValueError, "unknown maze 'veryhard'; did you mean"),
+        (lambda: paint("medium", [(1.5, 0.5)]), ValueError, r"\(1.5, 0.5\) is not free in the medium maze; expected"),
+        (lambda: paint("medium", [(np.nan, 0.5)]), ValueError, r"\(nan, 0.5\) is not free in the medium maze; exp"),
+        (lambda: paint("medium", [], episodes=0), ValueError, "episodes is 0; expected an integer from 1 to 100"),
+        (lambda: paint("medium", [], noise=np.nan), ValueError, r"noise is nan; expected a share in \[0, 1\]"),
+        (lambda: scrub(sweep(), setting={"alpha": 3.0}), ValueError, "alpha 3.0 was not trained; expected one of"),
+        (lambda: scrub(sweep(), setting={"beta": 3.0}), ValueError, r"setting names \['alpha', 'beta'\]; expected"),
+    ],
     "sweep": [
         (lambda: sweep().index({"alpha": 0.5}), ValueError, r"alpha 0.5 was not trained; expected one of \[0.0, 1.0\]"),
         (lambda: sweep().index({"beta": 1.0}), ValueError, r"setting names \['beta'\]; expected \['alpha'\]"),
@@ -233,23 +264,64 @@ def test_the_table_is_long():
     assert len(ROWS) >= 60
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["train", "pointmass_medum_cql"], "did you mean 'pointmass_medium_cql"),
-        (["train", "pointmass_easy_dqn", "--seeds", "-1"], "seeds is -1; expected a positive count"),
-        (["train", "pointmass_easy_dqn", "--steps", "1", "--seeds", "1", "--out", "/dev/null/x"], "Not a directory"),
-    ],
-)
-def test_the_command_line_says_it_in_one_line_with_exit_code_two(arguments, words, tmp_path):
-    command = [sys.executable, "-m", "rlkit_mini", *arguments]
-    outcome = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert outcome.returncode == 2
-    last = outcome.stderr.replace("\r", "\n").strip().splitlines()[-1]
-    assert last.startswith("error: ")
-    assert words in last
-    assert "Traceback" not in outcome.stderr
+TRAIN = ["train", "pointmass_easy_dqn", "--steps", "1", "--seeds", "1"]
+COMMANDS = [
+    (["train", "pointmass_medum_cql"], "did you mean 'pointmass_medium_cql"),
+    (["explore", "pointmass_easy_dqn"], "pointmass_easy_dqn is run by `train pointmass_easy_dqn`"),
+    (["finetune", "pointmass_easy_dqn"], "is run by `train pointmass_easy_dqn`"),
+    ([*TRAIN, "--seeds", "-1"], "seeds is -1; expected a positive count"),
+    ([*TRAIN, "--steps", "0"], "updates is 0 and evaluations 10; expected both to be at least 1"),
+    ([*TRAIN, "--log-interval", "0"], "log_interval is 0; expected at least 1"),
+    ([*TRAIN, "--dataset-dir", "nowhere"], "unknown data set 'pointmass/easy-rnd-v0'; there is none at all"),
+    ([*TRAIN, "--out", "/dev/null/x"], "/dev/null/x cannot be written to; expected a folder that can"),
+    (["explore", "pointmass_easy_random", "--steps", "-3"], "steps is -3; expected at least 1"),
+    (["explore", "pointmass_easy_random", "--dataset-dir", "/dev/null"], "/dev/null cannot be written to"),
+    (["report", "--out", "/dev/null"], "/dev/null cannot be written to"),
+    (["bench", "--out", "/dev/null"], "/dev/null cannot be written to"),
+    (["grade", "nowhere.ipynb"], "nowhere.ipynb is no file: name the notebooks to grade"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), COMMANDS)
+def test_the_command_line_says_it_in_one_line_with_exit_code_two(arguments, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", os.environ["MINARI_DATASETS_PATH"])  # which --dataset-dir changes
+    monkeypatch.setattr(sys, "argv", ["rlkit_mini", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    told = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()
+    assert told[-1].startswith("error: ")
+    assert words in told[-1]
+    assert not any("Traceback" in line for line in told)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [["trian"], ["train"], [*TRAIN, "--sedes", "3"], [*TRAIN, "--seeds", "many"]])
+def test_what_is_no_command_is_told_with_exit_code_two(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["rlkit_mini", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "Traceback" not in "".join(capsys.readouterr())
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_process_itself_ends_with_exit_code_two(tmp_path):
+    command = [sys.executable, "-m", "rlkit_mini", *COMMANDS[0][0]]
+    outcome = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (outcome.returncode, len(outcome.stderr.splitlines())) == (2, 1)
+    assert outcome.stderr.startswith("error: unknown experiment")
+
+
+def test_an_interrupted_command_ends_in_a_word(monkeypatch, capsys):
+    def interrupted(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rlkit_mini.__main__.app.cli", interrupted)
+    with pytest.raises(SystemExit, match="interrupted"):
+        main()
 
 
 # Whatever it is: a right answer or the documented error ---------------------------------------------------------------
@@ -358,3 +430,65 @@ def test_an_expectile_loss_is_no_number_only_where_the_difference_is_none(differ
     loss = expectile_loss(torch.from_numpy(differences), expectile).numpy()
     assert (np.isnan(loss) == np.isnan(differences)).all()
     assert (loss[~np.isnan(loss)] >= 0).all()
+
+
+PLACES = st.tuples(st.floats(-1e300, 1e300) | st.sampled_from([np.nan, np.inf]), st.floats())
+
+
+@given(st.lists(PLACES, max_size=2), st.floats() | st.just(0.1), st.floats() | st.integers(0, 3))
+def test_a_painting_is_whole_episodes_or_refused(waypoints, noise, episodes):
+    data, told = None, ""
+    try:
+        data = paint("easy", waypoints, noise, episodes)
+    except ValueError as error:
+        told = str(error)
+    if data is None:
+        assert re.search(r"(is not free in the easy maze|^noise is .*|^episodes is .*); expected", told)
+    else:
+        assert len(data.episode_returns) == episodes
+
+
+@given(st.sampled_from(["alpha", "temperature", "learning_rate", "batch_size", "target_period"]), st.floats())
+def test_whatever_is_typed_into_the_live_trainer_trains_or_is_told(name, value):
+    view, before, agent, told = TRAINER, TRAINER.training, None, ""
+    view.fields[name].number.value = value
+    try:
+        agent = view.settings().make_agent()
+    except ValueError as error:
+        told = str(error)
+    if agent is None:
+        view.train()
+        assert (view.status.words, view.training) == (told, before)
+        assert "; expected" in told
+    else:
+        assert getattr(agent, name) == value
+    view.fields[name].number.value = 1 if name != "batch_size" else 64
+
+
+@given(KINDS, SHAPES)
+def test_observations_are_of_two_numbers_or_refused(kind, shape):
+    observations = torch.zeros(shape, dtype=kind)
+    fits = len(shape) in (2, 3) and shape[-1] == 2 and (len(shape) == 2 or shape[0] in (1, 2))
+    if fits:
+        assert LEARNER.q_values(observations).shape == (2, shape[-2], 5)
+    else:
+        with pytest.raises(ValueError, match=r"^observations (have shape|are of) .*; expected"):
+            LEARNER.q_values(observations)
+
+
+@given(arrays(st.sampled_from([np.float32, np.float64, np.int64, np.bool_]), array_shapes(max_dims=2, max_side=3)))
+def test_a_step_takes_one_action_an_environment_or_refuses(actions):
+    fits = actions.shape == (2,) and actions.dtype == np.int64 and ((actions >= 0) & (actions < 5)).all()
+    if fits:
+        assert VECTOR.step(actions)[0].shape == (2, 2)
+    else:
+        with pytest.raises(ValueError, match="; expected"):
+            VECTOR.step(actions)
+
+
+@given(st.text(max_size=12))
+def test_an_unknown_name_of_anything_is_answered_with_the_closest(name):
+    for catalogue in (MAZES, EXPERIMENTS, EXERCISES, ALGORITHMS):
+        if name not in catalogue:
+            with pytest.raises(UnknownNameError, match=r"^unknown .*; did you mean"):
+                catalogue[name]

@@ -13,6 +13,7 @@ import minari
 import numpy as np
 import pytest
 import torch
+from minari.data_collector import EpisodeBuffer
 
 from rlkit_mini import MAZES, Oracle, explore, load_dataset
 from rlkit_mini.agents import RandomAgent
@@ -294,6 +295,13 @@ def with_column(column, change):
     return damage
 
 
+def absurd(path):
+    """Actions that claim a tebibyte and have none of it on the disk."""
+    with h5py.File(path, "a") as file:
+        del file["episode_0"]["actions"]
+        file["episode_0"].create_dataset("actions", shape=(2**37,), dtype=np.int64, chunks=(1000,))
+
+
 DAMAGES = {
     "no data": lambda folder: (folder / "main_data.hdf5").unlink(),
     "empty data": lambda folder: (folder / "main_data.hdf5").write_bytes(b""),
@@ -308,6 +316,8 @@ DAMAGES = {
     "observations nan": with_column("observations", lambda values: values * np.nan),
     "actions outside": with_column("actions", lambda values: values + 3),
     "negative actions": with_column("actions", lambda values: values - 1),
+    "an absurd shape": lambda folder: absurd(folder / "main_data.hdf5"),
+    "an episode less": lambda folder: edited(folder / "metadata.json", total_episodes=10**12),
     "empty metadata": lambda folder: (folder / "metadata.json").write_text(""),
     "truncated metadata": lambda folder: (folder / "metadata.json").write_text(
         (folder / "metadata.json").read_text()[:-50]
@@ -320,9 +330,12 @@ DAMAGES = {
 }
 
 
+@pytest.mark.parametrize("ours", [True, False], ids=["with a checksum", "without one"])
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_set_is_refused_in_one_line(data, root, damage):
+def test_a_damaged_set_is_refused_in_one_line(data, root, damage, ours):
     save(data[:120])
+    if not ours:
+        edited(root / ID / "data" / "metadata.json", sha256=None)
     DAMAGES[damage](root / ID / "data")
     with pytest.raises(ValueError, match="damaged") as caught:
         load_dataset(ID)
@@ -330,6 +343,25 @@ def test_a_damaged_set_is_refused_in_one_line(data, root, damage):
     assert str(root / ID) in message
     assert message.endswith("collect it again with `make datasets`")
     assert "\n" not in message
+
+
+def test_a_set_that_plain_minari_wrote_is_read_though_it_has_no_checksum(data, root):
+    episodes = [episode for episode in data.episodes if episode.terminations[-1] or episode.truncations[-1]][:2]
+    buffers = [
+        EpisodeBuffer(
+            observations=np.concatenate([episode.observations, episode.next_observations[-1:]]),
+            actions=episode.actions.numpy(),
+            rewards=episode.rewards.numpy(),
+            terminations=episode.terminations.numpy(),
+            truncations=episode.truncations.numpy(),
+        )
+        for episode in episodes
+    ]
+    facts = {"algorithm_name": "a", "author": "a", "author_email": "a", "code_permalink": "a", "description": "a"}
+    facts |= {"ref_min_score": -1.0, "ref_max_score": 0.0, "requirements": ["rlkit_mini"]}
+    minari.create_dataset_from_buffers(ID, buffers, env=data.maze.env_id, eval_env=data.maze.env_id, **facts)
+    assert "sha256" not in json.loads((root / ID / "data" / "metadata.json").read_text())
+    assert_same_steps(load_dataset(ID), data[: sum(map(len, episodes))])
 
 
 WRAPPER = {"name": "Trap", "entry_point": "trap_module:make", "kwargs": {}}

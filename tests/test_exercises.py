@@ -636,7 +636,7 @@ def test_progress_follows_the_last_attempt(shown, tmp_path):
     assert states() == "✓ right"
     assert f"1 of {len(EXERCISES)} exercises right" in repr(shown[-1])
     assert json.loads((tmp_path / "progress.json").read_text()) == {"td_target": "right"}
-    assert os.listdir(tmp_path) == ["progress.json"]
+    assert sorted(os.listdir(tmp_path)) == [".progress.lock", "progress.json"]
 
 
 def test_progress_lies_beside_the_notebook(shown, monkeypatch, tmp_path):

@@ -1,7 +1,9 @@
 """The report: finished parts are kept, and what is committed says what the README and the course say."""
 
+import dataclasses
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,35 @@ def test_a_second_call_runs_only_what_is_missing(two_parts, tmp_path):
     for result in (*first.values(), *second.values()):
         result.pop("seconds", None)  # the only thing that two runs do not share
     assert second == first
+
+
+def test_a_part_that_was_made_with_other_settings_or_data_or_is_damaged_runs_again(two_parts, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "ProcessPoolExecutor", lambda jobs, mp_context: ThreadPoolExecutor(jobs))
+
+    def ran():
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
+        report.run_report(tmp_path, seeds=1, steps=2, jobs=1)
+        return {path.name for path, when in before.items() if path.stat().st_mtime_ns != when}
+
+    ran()
+    train, compare = (path.name for path in sorted(tmp_path.rglob("*.json"), reverse=True))
+    assert ran() == set()
+    monkeypatch.setattr(report, "checksum", lambda dataset_id: "collected anew" if "easy" in dataset_id else "lazy")
+    assert ran() == {train, compare}
+    monkeypatch.setitem(report.AGENTS, "BC", (report.BC, {"learning_rate": 1e-3}))
+    assert ran() == {compare}
+    row = dataclasses.replace(EXPERIMENTS["pointmass_easy_dqn"], settings={"batch_size": 32})
+    monkeypatch.setitem(report.EXPERIMENTS, row.name, row)
+    assert ran() == {train}
+    next(tmp_path.rglob(compare)).write_text("{")
+    assert ran() == {compare}
+
+
+def test_every_part_says_what_it_is_made_with():
+    facts = [json.dumps(report.made_with(kind, name, 8, None)) for kind, name in report.parts()]
+    assert len(facts) == len(report.parts())
+    controls = [fact for fact in facts if '"rnd_weight": 0.0' in fact]
+    assert len(controls) == len(report.MAZES)
 
 
 def test_other_numbers_of_seeds_or_steps_are_other_parts(two_parts, tmp_path):

@@ -41,6 +41,17 @@ SHARED = {
 WHOLE = ("batch_size", "target_period")
 
 
+class TrainingDivergedError(RuntimeError):
+    """A loss became infinite or no number; `history` holds what was seen (or collected) until then."""
+
+    def __init__(self, message: str, history) -> None:
+        super().__init__(message)
+        self.history = history
+
+    def __reduce__(self):  # so that it also crosses from process to process
+        return type(self), (*self.args, self.history)
+
+
 class Agent(nn.Module):
     """A population of agents: every combination of the swept hyperparameters, each with every seed.
 
@@ -99,6 +110,25 @@ class Agent(nn.Module):
         swept = ", ".join(f"{name} {self.settings[member][name]:g}" for name in self.grid)
         return f"seed {self.seeds[member]}" + (f", {swept}" if swept else "")
 
+    def check_finite(self, losses: Tensor, update: int, history) -> None:
+        """Raise a TrainingDivergedError that names the first member with a loss or a parameter that is not finite.
+
+        Args:
+            losses: (members,).
+            update: the last one made; history: what to keep.
+        """
+        sound = losses.isfinite().cpu()
+        for parameter in self.parameters():  # an actor can diverge while the critic's loss stays finite
+            sound &= parameter.isfinite().flatten(1).all(dim=1).cpu()
+        if not sound.all():
+            bad = int(sound.int().argmin())
+            what = "parameters are not finite" if losses[bad].isfinite() else f"loss is {losses[bad]:g}"
+            raise TrainingDivergedError(
+                f"member {bad} ({self.describe(bad)}) diverged before update {update}: its {what}; "
+                "a smaller learning_rate or alpha may help, and the error's .history holds what came before",
+                history,
+            )
+
     def policy(self, observations, greedy: bool = True) -> Tensor:
         """Action probabilities (members, n, 5) at observations (n, 2) or (members, n, 2).
 
@@ -131,12 +161,19 @@ class Agent(nn.Module):
     def save(self, path: str | os.PathLike) -> None:
         """Write all members' tensors (safetensors) with the configuration (JSON in its header).
 
-        What acts is kept to the bit; the optimisers' moments and the place in the random streams are not.
+        What acts is kept to the bit; the optimisers' moments and the place in the random streams are not: a loaded
+        agent that trains on begins with those of a new one.
+
+        Raises:
+            OSError: it cannot be written there; a file that was there before still is.
         """
         header = {"agent": type(self).__name__, "configuration": json.dumps(self.configuration)}
         tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
         with whole_file(path) as part:
-            safetensors.torch.save_file(tensors, part, metadata=header)
+            try:
+                safetensors.torch.save_file(tensors, part, metadata=header)
+            except safetensors.SafetensorError as error:
+                raise OSError(f"{path} could not be written ({error})") from None
 
     @classmethod
     def load(cls, path: str | os.PathLike, device: str = "cpu") -> Agent:

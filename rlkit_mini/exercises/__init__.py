@@ -17,7 +17,7 @@ from importlib import import_module
 
 from IPython.display import display
 
-from rlkit_mini.exercises import progress_file
+from rlkit_mini.exercises import order, progress_file  # noqa: F401  cells out of order are told in a sentence
 from rlkit_mini.exercises.boxes import Box
 from rlkit_mini.exercises.checking import Exercise, judge
 from rlkit_mini.exercises.quizzes import quiz

@@ -7,6 +7,8 @@ import json
 import os
 from pathlib import Path
 
+from filelock import FileLock
+
 from rlkit_mini.files import whole_file
 
 
@@ -24,8 +26,13 @@ def read() -> dict[str, str]:
 
 
 def record(name: str, state: str) -> None:
-    """Note one exercise's state; where the file cannot be written, the lesson goes on without a record."""
-    states = read()
-    if states.get(name) != state:
-        with contextlib.suppress(OSError), whole_file(_path()) as part:
-            part.write_text(json.dumps(states | {name: state}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    """Note one exercise's state; where the file cannot be written, the lesson goes on without a record.
+
+    One notebook at a time: what another one notes meanwhile is kept.
+    """
+    path = _path()
+    if read().get(name) != state:
+        with contextlib.suppress(OSError), FileLock(path.with_name(f".{path.stem}.lock"), timeout=5):
+            states = read() | {name: state}
+            with whole_file(path) as part:
+                part.write_text(json.dumps(states, indent=1, sort_keys=True) + "\n", encoding="utf-8")

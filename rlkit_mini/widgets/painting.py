@@ -7,7 +7,7 @@ import ipywidgets as widgets
 from rlkit_mini.data import Transitions
 from rlkit_mini.evaluation import coverage
 from rlkit_mini.live_views import draw_painting
-from rlkit_mini.mazes import MAZES
+from rlkit_mini.mazes import MAZES, Catalogue
 from rlkit_mini.oracle import solved
 from rlkit_mini.painting import EPISODES, in_block, paint
 from rlkit_mini.widgets.controls import STYLE, NumberField, PlaceMap, Status, button, choice, rows_of
@@ -27,8 +27,10 @@ class DataPainter(widgets.VBox):
 
     def __init__(self, trainer: LiveTrainer | None, maze: str) -> None:
         self.trainer, self.data, self.waypoints = trainer, None, []
-        names = [name for name in MAZES if name != "veryhard"]  # which is for exploration only
-        self.maze = choice("maze", names, "where the route is drawn", maze)
+        known = Catalogue(
+            "maze", {name: entry for name, entry in MAZES.items() if name != "veryhard"}
+        )  # to explore only
+        self.maze = choice("maze", list(known), "where the route is drawn", known[maze].name)
         self.click = choice("a click sets", ["a waypoint", "the start"], "what a click on the map, or Enter, sets")
         self.onward = widgets.Checkbox(
             True, description="then on to the goal", tooltip="else it begins its round again", indent=False

@@ -11,6 +11,7 @@ import ipywidgets as widgets
 from rlkit_mini.data import Transitions, list_datasets
 from rlkit_mini.live import ALGORITHMS, Run, Settings, Source, Training, check_limit, defaults
 from rlkit_mini.live_views import LiveFigure, run_in_words
+from rlkit_mini.mazes import Catalogue
 from rlkit_mini.tables import Table, with_interval
 from rlkit_mini.widgets.controls import STYLE, AlternativeText, NumberField, Status, button, choice, picture, rows_of
 
@@ -32,7 +33,8 @@ class LiveTrainer(widgets.VBox):
     """
 
     def __init__(self, algorithm: str, dataset: str, seeds: int, updates: int, hyperparameters: dict) -> None:
-        self.sources = {source.name: source for source in map(Source.of, list_datasets())}
+        known = Catalogue("data set", {dataset_id: Source.of(dataset_id) for dataset_id in list_datasets()})
+        self.sources = {source.name: source for source in known.values()}
         self.training: Training | None = None
         self.pins: list[Run] = []
         self.on_end = []
@@ -40,7 +42,7 @@ class LiveTrainer(widgets.VBox):
         ALGORITHMS[algorithm]  # raises with the closest names
         tip = "what learns from the data"
         self.algorithm = choice("algorithm", list(ALGORITHMS), tip, algorithm)
-        self.dataset = choice("data set", list(self.sources), "the steps to learn from", Source.of(dataset).name)
+        self.dataset = choice("data set", list(self.sources), "the steps to learn from", known[dataset].name)
         self._population = {"seeds": NumberField("seeds", seeds), "updates": NumberField("updates", updates)}
         self._population["updates"].number.tooltip = "updates in all: type a number"
         self._form = rows_of()
