@@ -22,7 +22,6 @@ from rlkit_mini.tables import Table, sweep_table
 from rlkit_mini.views import SweepFigure, draw_exploration, draw_training
 
 ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- report -->\n", "\n<!-- end of report -->"  # the README's part that `report --publish` writes
 
 app = tyro.extras.SubcommandApp()
 Name = tyro.conf.Positional[str]
@@ -210,32 +209,41 @@ def report(
     with whole_file(out / "report.md") as part:
         part.write_text(tables + "\n", encoding="utf-8")
     if publish:
-        before, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition(BEGIN)
-        with whole_file(ROOT / "README.md") as part:
-            part.write_text(f"{before}{BEGIN}\n{tables}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        _publish("report", tables)
     print(tables)
     print(f"written to {out}")
 
 
 @app.command
-def bench(seconds: float = 1.0, out: Path = Path("results/bench")) -> None:
+def bench(
+    seconds: float = 1.0,
+    device: str = "cpu",
+    peer: Path | None = None,
+    out: Path = Path("results/bench"),
+    publish: bool = False,
+) -> None:
     """Measure how fast everything is on this machine, and what a plain training loop does in the same run.
 
     Args:
         seconds: to measure each rate.
-        out: where the tables go, as JSON.
+        device: that populations train on, such as cuda.
+        peer: the Python of an environment with d3rlpy, to measure it as well; `make bench-peer` makes one.
+        out: where tables, data and figure go.
+        publish: also put the tables into the README, and data and figure into `figures`.
     """
-    from rlkit_mini.bench import run_benchmark
+    from rlkit_mini import bench, bench_figures
 
-    _check_writable(out)
-    tables = run_benchmark(seconds)
-    with whole_file(out / "bench.json") as part:
-        part.write_text(json.dumps(tables, indent=1) + "\n")
-    for caption, rows in tables.items():
-        words = [
-            {name: f"{cell:,.3g}" if isinstance(cell, float) else cell for name, cell in row.items()} for row in rows
-        ]
-        print(Table(words, caption=caption), end="\n\n")
+    results = bench.run_benchmark(seconds, device, peer)
+    tables = bench.markdown(results)
+    for folder in [out] + [ROOT / "figures"] * publish:
+        with whole_file(folder / "bench.json") as part:
+            part.write_text(json.dumps(results, indent=1) + "\n")
+        save_figure(bench_figures.draw_speed(results), "bench_speed", folder)
+    with whole_file(out / "bench.md") as part:
+        part.write_text(tables + "\n", encoding="utf-8")
+    if publish:
+        _publish("bench", tables)
+    print(tables)
     print(f"written to {out}")
 
 
@@ -279,6 +287,19 @@ def _check_writable(folder: Path) -> None:
 def _use_datasets_in(folder: Path | None) -> None:
     if folder is not None:
         os.environ["MINARI_DATASETS_PATH"] = str(folder.resolve())
+
+
+def published(name: str) -> tuple[str, str, str]:
+    """The README before, in and after the part between <!-- name --> and <!-- end of name -->."""
+    before, begin, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition(f"<!-- {name} -->\n")
+    part, end, after = rest.partition(f"<!-- end of {name} -->")
+    return before + begin, part, end + after
+
+
+def _publish(name: str, tables: str) -> None:
+    before, _, after = published(name)
+    with whole_file(ROOT / "README.md") as part:
+        part.write_text(f"{before}\n{tables}\n\n{after}", encoding="utf-8")
 
 
 def _write(folder: Path, summary: dict | list[dict], figure) -> None:

@@ -24,7 +24,7 @@ from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.snippets import DIFFERENCES, EXPLORED, TRAINED, gap, run_difference
-from rlkit_mini.tables import start_values, with_interval
+from rlkit_mini.tables import markdown_table, start_values, with_interval
 from rlkit_mini.training import train_offline
 
 DATA = ("medium-near-expert", "hard-near-expert", "medium-lazy", "medium-rnd")
@@ -254,7 +254,7 @@ def markdown(results: dict[str, dict]) -> str:
             as_row(results[name]) for name, row in EXPERIMENTS.items() if row.command != "explore"
         ],
     }
-    return "\n\n".join(f"{caption}\n\n{_markdown_table(rows)}" for caption, rows in sections.items())
+    return "\n\n".join(f"{caption}\n\n{markdown_table(rows)}" for caption, rows in sections.items())
 
 
 def _compared(data: str, results: dict[str, dict]) -> dict[str, str]:
@@ -307,8 +307,3 @@ def _altered(result: dict) -> dict[str, str]:
         else:
             row[label] = f"{with_interval(numbers['returns'])}, {min(numbers['returns']):.1f}; {gap(numbers):+.1f}"
     return row
-
-
-def _markdown_table(rows: list[dict[str, str]]) -> str:
-    lines = ["| " + " | ".join(rows[0]) + " |", "|" + " --- |" * len(rows[0])]
-    return "\n".join(lines + ["| " + " | ".join(row.values()) + " |" for row in rows])

@@ -46,6 +46,12 @@ class Table:
         return f"<table>{caption}<tr>{cells('th', list(self.rows[0]))}</tr>{body}</table>"
 
 
+def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows of already worded cells as Markdown has them."""
+    lines = ["| " + " | ".join(rows[0]) + " |", "|" + " --- |" * len(rows[0])]
+    return "\n".join(lines + ["| " + " | ".join(row.values()) + " |" for row in rows])
+
+
 def with_interval(values, digits: int = 1) -> str:
     """Interquartile mean over seeds and its 95% bootstrap interval, in words: "-20.7 [-20.9, -20.6]"."""
     low, high = bootstrap_interval(values)
