@@ -40,9 +40,9 @@ CONFIGURATIONS = {
 }
 SHARE = "share of the matrix product's rate"
 MEMBERS = {"cpu": (1, 8, 32, 128), "cuda": (1, 32, 256, 1024, 4096)}
-# The one that solves medium soonest with seeds 100 to 107 (reported are 0 to 7) of DQN and CQL (α 0.1), each with target
-# periods 50 and 25, and with 25 also: batches of 32; one hidden layer; a learning rate of 2e-3 with batches of 32, 64 and
-# 128, and with layers of 128
+# The one that solves medium soonest with seeds 100 to 107 (reported are 0 to 7) of DQN and CQL (α 0.1), each with
+# target periods 50 and 25, and with 25 also: batches of 32; one hidden layer; a learning rate of 2e-3 with batches of
+# 32, 64 and 128, and with layers of 128
 FAST = {"hidden": (64,), "target_period": 25}
 SOLVED = (  # data, who, agent, settings
     ("easy-rnd", "8 seeds of CQL, α 0.1", CQL, {"seeds": 8}),
@@ -291,7 +291,7 @@ def solve(agent: DQN, data: Transitions, oracle: Oracle, limit: int = 20_000, st
     """`until_solved` of a population."""
     return until_solved(
         lambda updates: train_offline(agent, data, updates, progress=False),
-        lambda: oracle.evaluate(agent.policy(oracle.observations).numpy()).episode_return,
+        lambda: oracle.evaluate(agent.policy).episode_return,
         oracle.optimal_return,
         limit,
         step,
@@ -315,7 +315,7 @@ def measure_solving() -> list[dict]:
                 loop.update()
 
         def returns(loop=loop, oracle=oracle) -> np.ndarray:
-            return oracle.evaluate(loop.policy(oracle.observations)).episode_return[None]
+            return oracle.evaluate(loop.policy).episode_return[None]
 
         found = until_solved(train, returns, oracle.optimal_return, limit=30_000, step=500)
         rows.append({"data": name, "who": f"1 seed of the plain loop, CQL, α {alpha:g}, course"} | found)
@@ -376,7 +376,7 @@ def measure_peer(python: Path) -> list[dict]:
     oracle, rows = Oracle(data.maze), []
     for name, (configuration, settings) in itertools.product(("DQN", "CQL"), CONFIGURATIONS.items()):
         limit = PEER_LIMIT[configuration]
-        peer = Peer(python, AGENTS[name](**settings), data, oracle.observations)
+        peer = Peer(python, AGENTS[name](**settings), data, oracle.points)
         try:
             peer.train(100)  # to warm up; these count as updates, but not as seconds
             found = until_solved(
