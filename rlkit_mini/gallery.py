@@ -85,17 +85,17 @@ def make_gallery(
         np.savez_compressed(part, **arrays)
 
 
-KINDS = ("noisy expert", "drawn, optimal or noisy", "lazy guide", "explorer", "random actions")
+KINDS = ("noisy expert", "drawn, optimal or noisy", "lazy guide", "explorer", "1,000 random actions")
 
 
 def kind_of(dataset: str) -> str:
     """The kind of behaviour that a data set of the gallery is from, one of `KINDS`."""
     family, _, name = dataset.partition("/")
-    if name.endswith("-1") or "random" in name:
-        return "random actions"
-    if family == "drawn":
-        return "drawn, optimal or noisy"
-    return "lazy guide" if "lazy" in name else "explorer" if "rnd" in name else "noisy expert"
+    if family != "pointmass":
+        if name.endswith("-1"):
+            return "1,000 random actions"
+        return "drawn, optimal or noisy" if family == "drawn" else "noisy expert"
+    return "noisy expert" if "expert" in name else "lazy guide" if "lazy" in name else "explorer"
 
 
 def scored(gallery: Mapping[str, Sweep], algorithm: str) -> tuple[list[str], np.ndarray]:

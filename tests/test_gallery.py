@@ -70,7 +70,8 @@ def test_every_data_set_is_of_one_kind():
     assert set(kinds.values()) == set(KINDS)
     assert kinds["pointmass/hard-near-expert-v0"] == kinds["walked/hard-0.6"] == "noisy expert"
     assert kinds["pointmass/medium-rnd-1000-v0"] == kinds["pointmass/easy-rnd-v0"] == "explorer"
-    assert kinds["walked/easy-1"] == kinds["drawn/medium-0-1"] == kinds["pointmass/hard-random-v0"] == "random actions"
+    assert kinds["pointmass/hard-random-v0"] == "explorer"
+    assert kinds["walked/easy-1"] == kinds["drawn/medium-0-1"] == "1,000 random actions"
     assert kinds["drawn/medium-1-0"] == kinds["drawn/hard-0-0.3"] == "drawn, optimal or noisy"
 
 
