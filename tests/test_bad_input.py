@@ -216,7 +216,7 @@ TABLE = {
         (lambda: live_trainer("BC", alpha=1.0), ValueError, "BC has no hyperparameter 'alpha' here; expected learning"),
         (lambda: live_trainer(dataset="pointmass/no-v0"), UnknownNameError, "unknown data set 'pointmass/no-v0'; did"),
         (lambda: data_painter(None, "mediun"), UnknownNameError, "unknown maze 'mediun'; did you mean 'medium'"),
-        (lambda: data_painter(None, "veryhard"), ValueError, "unknown maze 'veryhard'; did you mean"),
+        (lambda: data_painter(None, "veryhard"), UnknownNameError, "unknown maze 'veryhard'; did you mean"),
         (lambda: paint("medium", [(1.5, 0.5)]), ValueError, r"\(1.5, 0.5\) is not free in the medium maze; expected"),
         (lambda: paint("medium", [(np.nan, 0.5)]), ValueError, r"\(nan, 0.5\) is not free in the medium maze; exp"),
         (lambda: paint("medium", [], episodes=0), ValueError, "episodes is 0; expected an integer from 1 to 100"),
