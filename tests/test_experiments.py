@@ -1,6 +1,9 @@
 """The experiments run by name, from the command line as a user would."""
 
+import contextlib
+import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +13,7 @@ import minari
 import numpy as np
 import pytest
 
+from rlkit_mini.__main__ import main
 from rlkit_mini.experiments import EXPERIMENTS, run_exploration, run_fine_tuning, run_training
 from rlkit_mini.mazes import UnknownNameError
 
@@ -24,9 +28,17 @@ BLOG = (
 
 
 def command(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "rlkit_mini", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, check=False
-    )
+    """The command line in this process, where a second start of Python would only cost time."""
+    said, told, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.chdir(cwd), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["rlkit_mini", *map(str, arguments)])
+        patch.setenv("MINARI_DATASETS_PATH", os.environ["MINARI_DATASETS_PATH"])  # which --dataset-dir changes
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(told):
+            try:
+                main()
+            except SystemExit as ended:
+                code = ended.code
+    return subprocess.CompletedProcess(arguments, code, said.getvalue(), told.getvalue())
 
 
 @pytest.mark.parametrize("name", BLOG)

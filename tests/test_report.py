@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rlkit_mini import __main__ as command_line
 from rlkit_mini import report
 from rlkit_mini.__main__ import published
 from rlkit_mini.experiments import EXPERIMENTS
@@ -97,6 +98,21 @@ def test_the_shorter_explorations_are_beginnings_of_the_long_one():
         at = long["curve"]["steps"].index(steps)
         assert RESULTS[name]["coverage"] == long["curve"]["coverage"][at]
         assert RESULTS[name]["goals"] == long["curve"]["goals"][at]
+
+
+def test_the_command_writes_tables_data_and_figures_and_publishes_them_when_asked(tmp_path, monkeypatch, capsys):
+    (tmp_path / "README.md").write_text(f"before\n{BEGIN}old{END}\nafter\n")
+    monkeypatch.setattr(command_line, "ROOT", tmp_path)
+    monkeypatch.setattr(command_line, "run_report", lambda *_: RESULTS)
+    monkeypatch.setattr("sys.argv", ["rlkit_mini", "report", "--publish", "--out", str(tmp_path / "out")])
+    command_line.main()
+    for folder in (tmp_path / "out", tmp_path / "figures"):
+        assert json.loads((folder / "report.json").read_text()) == RESULTS
+        assert {path.stem for path in folder.glob("*.png")} == {f"report_{name}" for name in FIGURES}
+    tables = report.markdown(RESULTS)
+    assert (tmp_path / "out" / "report.md").read_text() == tables + "\n"
+    assert (tmp_path / "README.md").read_text() == f"before\n{BEGIN}\n{tables}\n{END}\nafter\n"
+    assert tables in capsys.readouterr().out
 
 
 def test_the_report_holds_every_experiment_and_difference():

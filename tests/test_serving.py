@@ -6,21 +6,17 @@ import json
 import os
 import re
 import socket
-import statistics
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
 import requests
 import websocket
-
-from rlkit_mini.live import LIMITS
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.browser
@@ -237,18 +233,6 @@ def test_a_visitor_executes_nothing(visitor, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_visitor_cannot_ask_for_more_than_the_limits(visitor):
-    controls = visitor.controls()
-    train = find(controls, "ButtonModel", description="Train")
-    status = next(number for number, state in controls.items() if "Choose, then press" in str(state.get("value")))
-    for name in ("updates", "seeds", "batch size"):
-        field = find(controls, "FloatTextModel", description=name)
-        visitor.change(field, value=1e7)
-        visitor.press(train)
-        assert f"{LIMITS[name.replace(' ', '_')]:,} here" in visitor.sees(status, f"{name} is 1e+07; expected")
-        visitor.change(field, value=controls[field]["value"])
-
-
 def one_too_many(port):
     return requests.get(f"http://127.0.0.1:{port}/", timeout=60)
 
@@ -262,54 +246,3 @@ def test_a_visitor_too_many_is_refused_until_a_place_is_free(app):
     visitors.append(Visitor(app[1]))
     for visitor in visitors:
         leave(visitor)
-
-
-def play(port):
-    """A visit: the page, a training to its end, and meanwhile a control that must answer; seconds of each."""
-    visitor = Visitor(port)
-    controls = visitor.controls()
-    status = next(number for number, state in controls.items() if "Choose, then press" in str(state.get("value")))
-    code = find(controls, "ToggleButtonModel", description="Copy as code")
-    shown = next(number for number, state in controls.items() if "rlkit-code" in state.get("_dom_classes", ()))
-    began, waits = time.monotonic(), []
-    visitor.press(find(controls, "ButtonModel", description="Train"))
-    visitor.sees(status, "Training.")
-    for on in (True, False) * 3:
-        asked = time.monotonic()
-        visitor.change(code, value=on)
-        visitor.sees(shown, "<pre>" if on else "")
-        waits.append(time.monotonic() - asked)
-    visitor.sees(status, "Done.")
-    return visitor, time.monotonic() - began, waits
-
-
-def load(process, port, count):
-    """`count` visitors at once, each of whom trains; all are served: what it took."""
-    with ThreadPoolExecutor(count) as pool:
-        visits = list(pool.map(play, [port] * count))
-    kernels = [one for one in process.children(recursive=True) if "ipykernel" in " ".join(one.cmdline())]
-    assert len(kernels) == count
-    facts = {
-        "visitors": count,
-        "seconds to a page": statistics.median(visitor.seconds for visitor, *_ in visits),
-        "seconds to train": statistics.median(seconds for _, seconds, _ in visits),
-        "median seconds until a control answers": statistics.median(wait for *_, waits in visits for wait in waits),
-        "longest": max(wait for *_, waits in visits for wait in waits),
-        "MB a kernel": max(one.memory_full_info().uss for one in kernels) / 1e6,
-        "MB of the server": process.memory_full_info().uss / 1e6,
-    }
-    for visitor, *_ in visits:
-        leave(visitor)
-    return facts
-
-
-def test_visitors_are_served_side_by_side(app):
-    print(json.dumps(load(*app, 3), indent=1))
-
-
-if __name__ == "__main__":  # python tests/test_serving.py 10: many visitors, and what it takes
-    import tempfile
-
-    number = int(sys.argv[1])
-    with tempfile.TemporaryDirectory() as folder, made("app", Path(folder)) as (process, port, _):
-        print(json.dumps(load(process, port, number), indent=1))
