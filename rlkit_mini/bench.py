@@ -38,8 +38,8 @@ CONFIGURATIONS = {
 }
 SHARE = "share of the matrix product's rate"
 MEMBERS = {"cpu": (1, 8, 32, 128), "cuda": (1, 32, 256, 1024, 4096)}
-# The one that solves medium soonest with seeds 100 to 107 (reported are 0 to 7) of DQN and CQL (α 0.1), each with target
-# periods 50 and 25, and with 25 also: batches of 32; one hidden layer; a learning rate of 2e-3 with batches of 32, 64 and
+# What solves medium soonest with seeds 100 to 107 (reported are 0 to 7), of DQN and CQL (α 0.1), each with target
+# periods 50 and 25, and with 25 also: batches of 32; one hidden layer; a learning rate of 2e-3 with batches of 32, 64,
 # 128, and with layers of 128
 FAST = {"hidden": (64,), "target_period": 25}
 SOLVED = (  # data, who, agent, settings
@@ -355,7 +355,8 @@ class Peer:
     def _answer(self) -> np.ndarray:
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the peer ended with code {self.process.wait()}; what it said is above")
+            self.close()
+            raise RuntimeError(f"the peer ended with code {self.process.returncode}; what it said is above")
         return np.array(json.loads(line))
 
     def train(self, updates: int) -> None:
@@ -364,8 +365,7 @@ class Peer:
         self.actions = self._answer()
 
     def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
+        self.process.communicate()  # nothing more is asked, so it ends
 
 
 def measure_peer(python: Path) -> list[dict]:
