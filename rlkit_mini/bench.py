@@ -488,15 +488,17 @@ def markdown(results: dict[str, list[dict]]) -> str:
         "**Where an update's time goes**, CQL, as torch's profiler sees it, which makes small operations look "
         "larger.": parts,
         "**How the cost grows**, CQL, from 8 members with the default settings.": growth,
-        "**Seconds of training until every seed's exact return is within 10% of J***, looked at every 250 updates "
+        "**Seconds of training until every seed's exact return is within 10% of J\\***, looked at every 250 updates "
         "(the plain loop: 500).": [_solved(row) for row in results["until solved"]],
         "**Beside a peer**: medium-rnd, the same transitions, network, batch and settings, looked at every 500 "
         "updates.": [_solved(row) for row in results["peer"]],
         "**The rest.**": [
-            {"what": row["what"], "value": f"{row['value']:,.3g} {row['unit']}"} for row in results["the rest"]
+            {"what": row["what"], "value": f"{row['value']:,.{0 if row['value'] > 100 else 3}f} {row['unit']}"}
+            for row in results["the rest"]
         ],
     }
-    return "\n\n".join(f"{caption}\n\n{markdown_table(rows)}" for caption, rows in sections.items() if rows)
+    figure = "![Throughput against members, and seconds until solved beside a peer](figures/bench_speed.png)\n\n"
+    return figure + "\n\n".join(f"{caption}\n\n{markdown_table(rows)}" for caption, rows in sections.items() if rows)
 
 
 def _worded(cell) -> str:
