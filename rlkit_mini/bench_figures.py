@@ -21,10 +21,11 @@ def draw_speed(results: dict[str, list[dict]]):
                 **look(agent),
             )
         ax.axhline(1, color=INK, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
-        ax.annotate("plain loop", (1, 1), (0, 4), textcoords="offset points", color=INK, fontsize=9)
+        words = {"xycoords": ax.get_yaxis_transform(), "textcoords": "offset points", "ha": "right"}
+        ax.annotate("plain loop", (1, 1), (-4, 4), color=INK, fontsize=9, **words)
         ax.set_xscale("log", base=2)
         ax.set_xticks([row["members"] for row in own], [f"{row['members']:,}" for row in own])
-        ax.set_ylim(0, None)
+        ax.set_ylim(0, 1.05 * max(row["times the plain loop"] for row in results["training"]))
         ax.grid(axis="y", color=GRID)
         title = {"course": "The course's network and batch", "default": "The default settings"}[configuration]
         describe(ax, title, "members", "member-updates, times the plain loop's", "upper left")

@@ -1,10 +1,53 @@
 """The benchmark measures what it says; how fast anything is, no test asks."""
 
+import json
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from rlkit_mini import MAZES, bench, load_dataset
-from rlkit_mini.agents import DQN
+from rlkit_mini import MAZES, Oracle, bench, load_dataset
+from rlkit_mini.__main__ import published
+from rlkit_mini.agents import CQL, DQN
+from rlkit_mini.bench_figures import draw_speed
+
+RESULTS = Path(__file__).parent.parent / "figures" / "bench.json"
+STUB = '''
+"""Stands in for d3rlpy: before training it answers with the data's own actions, then with how often it was updated."""
+import sys
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+
+
+class Agent:
+    def __init__(self, **settings):
+        self.settings, self.updates = settings, None
+
+    def create(self, device):
+        return self
+
+    def build_with_dataset(self, data):
+        self.data = data
+
+    def fit(self, data, n_steps, **options):
+        self.updates = n_steps
+
+    def predict(self, places):
+        rows = [np.abs(self.data.observations - place).sum(axis=1).argmin() for place in places]
+        return self.data.actions[rows] if self.updates is None else np.full(len(places), self.updates)
+
+
+algos = SimpleNamespace(DoubleDQNConfig=Agent, DiscreteCQLConfig=Agent)
+models = SimpleNamespace(VectorEncoderFactory=lambda hidden, activation: (hidden, activation))
+dataset = SimpleNamespace(MDPDataset=SimpleNamespace)
+ActionSpace = SimpleNamespace(DISCRETE=0)
+seed = int
+sys.modules["d3rlpy.logging"] = ModuleType("d3rlpy.logging")
+sys.modules["d3rlpy.logging"].NoopAdapterFactory = object
+sys.modules["structlog"] = SimpleNamespace(configure=dict, make_filtering_bound_logger=int)
+'''
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +92,18 @@ def test_solved_means_every_member_near_the_best():
     assert trained == [100, 100, 100]
     assert found["updates"] == 300
     never = bench.until_solved(trained.append, lambda: np.array([-99.0]), best=-20, limit=200, step=100)
-    assert never == {"seconds": None, "updates": 200}
+    assert never["seconds"] is None
+    assert never["updates"] == 200
 
 
 def test_every_population_is_measured_beside_the_plain_loop(monkeypatch):
-    monkeypatch.setattr(bench, "MEMBERS", (1, 2))
+    monkeypatch.setattr(bench, "MEMBERS", {"cpu": (1, 2)})
     rows = bench.measure_training(seconds=0.01)
     assert len(rows) == 4 * 2 * 2
     for row in rows:
         assert row["member-updates a second"] > 0
-        assert 0 < row["share of the matrix product's rate"] < 1.5
+        assert 0 < row[bench.SHARE] < 1.5
+        assert row["times at most"] * row[bench.SHARE] == pytest.approx(row["times the plain loop"], rel=0.2, abs=0.1)
 
 
 def test_the_rest_is_measured_in_its_units(monkeypatch):
@@ -74,3 +119,45 @@ def test_the_live_trainer_is_measured_until_it_has_stopped():
     assert (shown["unit"], stopped["unit"]) == ("pictures/s", "s")
     assert shown["value"] > 0
     assert stopped["value"] > 0
+
+
+def test_shares_of_an_update_add_up_to_all_of_it():
+    for row in bench.measure_parts(updates=2):
+        shares = [cell for cell in row.values() if isinstance(cell, float)]
+        assert len(shares) == len(bench.PARTS) + 1
+        assert sum(shares) == pytest.approx(1, abs=0.03)
+        assert row["matrix products"] > 0
+
+
+def test_what_grows_is_measured_at_each_size(monkeypatch):
+    sizes = {"members": {"2": {"seeds": 2}}, "maze": {"easy": {"data": "easy-rnd"}}}
+    monkeypatch.setattr(bench, "GROWTH", sizes)
+    two, easy = bench.measure_growth(seconds=0.01)
+    assert (two["what grows"], two["to"], easy["to"]) == ("members", "2", "easy")
+    assert easy["places it is exact on"] == len(Oracle(MAZES["easy"]).observations)
+
+
+@pytest.mark.parametrize("features", ["fourier", "position"])
+def test_the_peer_gets_each_observation_with_its_action(features, data, tmp_path, monkeypatch):
+    (tmp_path / "d3rlpy.py").write_text(STUB)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    places, index = np.unique(data.observations.numpy(), axis=0, return_index=True)
+    peer = bench.Peer(Path(sys.executable), CQL(features=features), data, places[:50])
+    try:
+        assert peer.actions.tolist() == data.actions[index[:50]].tolist()
+        peer.train(7)
+        assert peer.actions.tolist() == [7] * 50
+    finally:
+        peer.close()
+
+
+def test_a_peer_that_does_not_start_is_told(data):
+    with pytest.raises(RuntimeError, match="the peer ended with code"):
+        bench.Peer(Path(sys.executable), DQN(), data, data.observations[:5].numpy())  # there is no d3rlpy here
+
+
+@pytest.mark.skipif(not RESULTS.is_file(), reason="no committed benchmark: make bench-peer")
+def test_readme_and_figure_hold_the_committed_benchmark():
+    results = json.loads(RESULTS.read_text())
+    assert published("bench")[1].strip() == bench.markdown(results).strip()
+    assert all(ax.get_title(loc="left") for ax in draw_speed(results).axes)

@@ -101,7 +101,7 @@ def test_the_shorter_explorations_are_beginnings_of_the_long_one():
 
 
 def test_the_command_writes_tables_data_and_figures_and_publishes_them_when_asked(tmp_path, monkeypatch, capsys):
-    (tmp_path / "README.md").write_text(f"before\n{BEGIN}old{END}\nafter\n")
+    (tmp_path / "README.md").write_text("before\n<!-- report -->\nold\n<!-- end of report -->\nafter\n")
     monkeypatch.setattr(command_line, "ROOT", tmp_path)
     monkeypatch.setattr(command_line, "run_report", lambda *_: RESULTS)
     monkeypatch.setattr("sys.argv", ["rlkit_mini", "report", "--publish", "--out", str(tmp_path / "out")])
@@ -111,7 +111,9 @@ def test_the_command_writes_tables_data_and_figures_and_publishes_them_when_aske
         assert {path.stem for path in folder.glob("*.png")} == {f"report_{name}" for name in FIGURES}
     tables = report.markdown(RESULTS)
     assert (tmp_path / "out" / "report.md").read_text() == tables + "\n"
-    assert (tmp_path / "README.md").read_text() == f"before\n{BEGIN}\n{tables}\n{END}\nafter\n"
+    assert (
+        tmp_path / "README.md"
+    ).read_text() == f"before\n<!-- report -->\n\n{tables}\n\n<!-- end of report -->\nafter\n"
     assert tables in capsys.readouterr().out
 
 
