@@ -32,7 +32,7 @@ from rlkit_mini.sweeps import ExplorationSweep, Sweep
 MEANINGS = {  # what the axis of a hyperparameter says
     "data": "data set",
     "dataset": "data set",
-    "steps": "updates",
+    "steps": "steps made (offline: updates)",
     "alpha": "alpha (weight of the penalty)",
     "temperature": "temperature (divides)",
     "expectile": "expectile tau",

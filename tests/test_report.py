@@ -111,9 +111,8 @@ def test_the_command_writes_tables_data_and_figures_and_publishes_them_when_aske
         assert {path.stem for path in folder.glob("*.png")} == {f"report_{name}" for name in FIGURES}
     tables = report.markdown(RESULTS)
     assert (tmp_path / "out" / "report.md").read_text() == tables + "\n"
-    assert (
-        tmp_path / "README.md"
-    ).read_text() == f"before\n<!-- report -->\n\n{tables}\n\n<!-- end of report -->\nafter\n"
+    published = f"before\n<!-- report -->\n\n{tables}\n\n<!-- end of report -->\nafter\n"
+    assert (tmp_path / "README.md").read_text() == published
     assert tables in capsys.readouterr().out
 
 
