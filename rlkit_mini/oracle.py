@@ -286,16 +286,31 @@ class Evaluation:
     @cached_property
     def q_values(self) -> np.ndarray:
         """Q^pi (..., sub-cells, 5), discounted, without a time limit."""
+        q_values = [self.oracle._backup(values, self.oracle.discount) for values in self._values]
+        return np.array(q_values).reshape(*self.shape, -1, len(ACTIONS))
+
+    @property
+    def start_value(self) -> np.ndarray:
+        """V^pi of the start itself (...,), discounted, without a time limit."""
+        values = [
+            (matrix[-1] @ (self.oracle.discount * values - 1)).item()
+            for matrix, values in zip(self._matrices, self._values, strict=True)
+        ]
+        return np.array(values).reshape(self.shape)
+
+    @cached_property
+    def _values(self) -> list[np.ndarray]:
+        """V^pi (sub-cells,) of each policy."""
 
         def solve(matrix):
-            matrix = matrix[:-1]  # values are those of sub-cells, not of the start
-            values, costs = np.zeros(len(self.oracle.cells)), np.asarray(matrix.sum(axis=1)).ravel()
+            matrix, values = matrix[:-1], np.zeros(len(self.oracle.cells))  # the last row is the start's
+            costs = np.asarray(matrix.sum(axis=1)).ravel()
             for _ in range(self.oracle._sweeps):
                 values = self.oracle.discount * (matrix @ values) - costs
-            return self.oracle._backup(values, self.oracle.discount)
+            return values
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return np.array(list(pool.map(solve, self._matrices))).reshape(*self.shape, -1, len(ACTIONS))
+            return list(pool.map(solve, self._matrices))
 
     @cached_property
     def visitation(self) -> np.ndarray:
