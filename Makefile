@@ -26,6 +26,7 @@ lab: setup
 app: setup
 	$(BIN)/voila --Voila.ip=127.0.0.1 --Voila.tornado_settings=allow_remote_access= \
 		--VoilaConfiguration.multi_kernel_manager_class=rlkit_mini.serving.VisitorKernels \
+		--Voila.kernel_websocket_connection_class=rlkit_mini.serving.VisitorConnection \
 		--MappingKernelManager.cull_idle_timeout=1800 --MappingKernelManager.cull_interval=60 \
 		--MappingKernelManager.cull_connected=True --VoilaConfiguration.file_denylist='.*' \
 		--VoilaConfiguration.allow_template_override=NO --VoilaConfiguration.allow_theme_override=NO \

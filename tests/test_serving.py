@@ -8,15 +8,21 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
 import requests
 import websocket
+from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1, serialize_msg_to_ws_v1
+
+from rlkit_mini.live import LIMITS
+from rlkit_mini.serving import PROTOCOL
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.browser
@@ -32,29 +38,43 @@ def made(target, folder, *options):
     lines = subprocess.run(["make", "-n", target, variable], cwd=ROOT, capture_output=True, text=True, check=True)
     command = re.search(r"^\.venv/bin/(?:jupyter lab|voila) (?:.*\\\n)*.*$", lines.stdout, re.MULTILINE)[0]
     folders = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    process = subprocess.Popen(
-        ["bash", "-c", "exec " + command.replace(".venv/bin/", f"{Path(sys.executable).parent}/")],
+    command = command.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+    # A session of its own, which ends when this process does, however it does: then the pipe to its shell closes
+    shell = subprocess.Popen(
+        ["bash", "-c", f"{command} & echo $!; cat; kill -KILL $!"],
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
         env=os.environ | {name: str(folder / name) for name in folders} | {"PYTHONPATH": str(ROOT)},
     )
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if "is running at" in line:
-            break
-    rest = threading.Thread(target=lambda: said.extend(process.stdout))  # so that the pipe never fills
-    rest.start()
+    rest = None
     try:
-        assert process.poll() is None, "".join(said)
-        yield psutil.Process(process.pid), port, said
+        process, said = psutil.Process(int(shell.stdout.readline())), []
+        for line in shell.stdout:
+            said.append(line)
+            if "is running at" in line:
+                break
+        else:
+            pytest.fail("".join(said))
+        rest = threading.Thread(target=lambda: said.extend(shell.stdout))  # so that the pipe never fills
+        rest.start()
+        yield process, port, said
     finally:
+        family = psutil.Process(shell.pid).children(recursive=True)
         process.terminate()
-        process.wait(60)
-        rest.join(60)
-        process.stdout.close()
+        _, alive = psutil.wait_procs([process], 20)
+        shell.stdin.close()
+        _, alive = psutil.wait_procs(family, 20)
+        for one in alive:
+            one.kill()
+        shell.wait(60)
+        if rest is not None:
+            rest.join(60)
+        shell.stdout.close()
+    assert not alive, "it left processes behind"
 
 
 def assert_only_this_machine_reaches(process):
@@ -71,6 +91,11 @@ def refused(port, path, method="get", **more):
     return answer
 
 
+def connected(port, kernel, **more):
+    address = f"ws://127.0.0.1:{port}/api/kernels/{kernel}/channels?session_id={uuid.uuid4().hex}"
+    return websocket.create_connection(address, timeout=60, **more)
+
+
 class Visitor:
     """Somebody at the app who sends what a browser would, and what a browser would not."""
 
@@ -80,21 +105,13 @@ class Visitor:
         page.raise_for_status()
         self.seconds, self.port = time.monotonic() - began, port
         self.kernel = re.search(r'"kernelId"\s*:\s*"([0-9a-f-]{36})"', page.text)[1]
-        self.socket = websocket.create_connection(
-            f"ws://127.0.0.1:{port}/api/kernels/{self.kernel}/channels?session_id=v"
-        )
+        self.socket = connected(port, self.kernel, subprotocols=[PROTOCOL])
 
     def send(self, kind, channel="shell", **content):
         number = uuid.uuid4().hex
         header = {"msg_id": number, "username": "", "session": "v", "msg_type": kind, "version": "5.3", "date": ""}
-        message = {
-            "header": header,
-            "parent_header": {},
-            "metadata": {"version": "1.0.0"},
-            "content": content,
-            "channel": channel,
-        }
-        self.socket.send(json.dumps(message | {"buffers": []}))
+        message = {"header": header, "parent_header": {}, "metadata": {"version": "1.0.0"}, "content": content}
+        self.socket.send_binary(serialize_msg_to_ws_v1(message, channel, lambda part: json.dumps(part).encode()))
         return number
 
     def until(self, wanted, seconds):
@@ -103,14 +120,12 @@ class Visitor:
         while (left := until - time.monotonic()) > 0:
             self.socket.settimeout(left)
             try:
-                data = self.socket.recv()
+                _, parts = deserialize_msg_from_ws_v1(self.socket.recv())
             except websocket.WebSocketTimeoutException:
                 return None
-            if isinstance(data, bytes):  # how many parts, where each begins, the parts; the message is the first
-                places = [int.from_bytes(data[at : at + 4], "big") for at in range(0, 4 * data[3] + 4, 4)]
-                data = data[slice(*[*places[1:], None][:2])]
-            message = json.loads(data)
-            if wanted(message):
+            header, parent, _, content = (json.loads(part) for part in parts[:4])
+            message = {"msg_type": header["msg_type"], "parent_header": parent, "content": content}
+            if wanted(message | {"buffers": parts[4:]}):
                 return message
         return None
 
@@ -152,15 +167,13 @@ class Visitor:
 def app(tmp_path_factory):
     if importlib.util.find_spec("voila") is None:
         pytest.skip("Voila is not installed (pip install voila)")
-    with made("app", tmp_path_factory.mktemp("app"), "--VisitorKernels.visitors=4") as (process, port, _):
+    with made("app", tmp_path_factory.mktemp("app"), "--VisitorKernels.visitors=3") as (process, port, _):
         yield process, port
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def visitor(app):
-    visitor = Visitor(app[1])
-    yield visitor
-    leave(visitor)
+    return Visitor(app[1])
 
 
 def leave(visitor):
@@ -217,9 +230,8 @@ def test_the_app_answers_only_its_own_pages(app, visitor):
     for path in ("", "/restart", "/interrupt"):
         refused(app[1], f"/api/kernels/{visitor.kernel}{path}", "post")
     refused(app[1], f"/api/kernels/{visitor.kernel}", "delete")
-    address = f"ws://127.0.0.1:{app[1]}/api/kernels/{visitor.kernel}/channels"
     with pytest.raises(websocket.WebSocketBadStatusException):
-        websocket.create_connection(address, origin="http://elsewhere.example")
+        connected(app[1], visitor.kernel, subprotocols=[PROTOCOL], origin="http://elsewhere.example")
 
 
 def test_a_visitor_executes_nothing(visitor, tmp_path):
@@ -233,16 +245,94 @@ def test_a_visitor_executes_nothing(visitor, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def one_too_many(port):
-    return requests.get(f"http://127.0.0.1:{port}/", timeout=60)
+def status_of(controls):
+    return next(number for number, state in controls.items() if "Choose, then press" in str(state.get("value")))
 
 
-def test_a_visitor_too_many_is_refused_until_a_place_is_free(app):
-    visitors = [Visitor(app[1]) for _ in range(4)]
-    answer = one_too_many(app[1])
-    assert answer.status_code == 503
-    assert "all 4 places of this app are taken" in answer.text
-    leave(visitors.pop())
-    visitors.append(Visitor(app[1]))
+def test_a_visitor_cannot_ask_for_more_than_the_limits(visitor):
+    controls = visitor.controls()
+    train, status = find(controls, "ButtonModel", description="Train"), status_of(controls)
+    for name, limit in LIMITS.items():
+        name = name.replace("_", " ")
+        field = find(controls, "FloatTextModel", description=name)
+        visitor.change(field, value=1e7)
+        visitor.press(train)
+        assert f"expected an integer from 1 to {limit:,} here" in visitor.sees(status, f"{name} is 1e+07; ")
+        visitor.change(field, value=controls[field]["value"])
+
+
+def test_a_client_of_another_protocol_is_refused(app, visitor):
+    for offered in (None, ["v0.kernel.websocket.jupyter.org"]):
+        with pytest.raises(websocket.WebSocketBadStatusException) as refusal:
+            connected(app[1], visitor.kernel, subprotocols=offered)
+        assert refusal.value.status_code == 400
+
+
+def test_a_malformed_message_ends_its_connection_and_nothing_else(app, visitor):
+    two = (2).to_bytes(8, "little")
+    for message in (b"\xff" * 64, b"", b"\x01", "{}", bytes(8), two + bytes(8), two + bytes(16)):
+        with contextlib.closing(connected(app[1], visitor.kernel, subprotocols=[PROTOCOL])) as other:
+            (other.send if isinstance(message, str) else other.send_binary)(message)
+            with contextlib.suppress(websocket.WebSocketConnectionClosedException):
+                while other.recv():  # until it is closed
+                    pass
+    assert visitor.answer("kernel_info_request", seconds=60), "the app still answers"
+    assert app[0].memory_full_info().uss < 1e9
+
+
+def play(visitor, seconds):
+    """Train for so many seconds, looking at the pictures, and stop: how many pictures, how long Stop took."""
+    controls = visitor.controls()
+    status, picture = status_of(controls), find(controls, "ImageModel", _dom_classes=["rlkit-live-picture"])
+    visitor.change(find(controls, "FloatTextModel", description="updates"), value=LIMITS["updates"])
+    visitor.press(find(controls, "ButtonModel", description="Train"))
+    visitor.sees(status, "Training.", 120)
+    pictures, until = 0, time.monotonic() + seconds
+
+    def is_picture(message):
+        png = any(bytes(part).startswith(b"\x89PNG") for part in message["buffers"])
+        return png and message["content"].get("comm_id") == picture
+
+    while (left := until - time.monotonic()) > 0 and visitor.until(is_picture, left):
+        pictures += 1
+    asked = time.monotonic()
+    visitor.press(find(controls, "ButtonModel", description="Stop"))
+    visitor.sees(status, "Stopped.", 120)
+    return pictures, time.monotonic() - asked
+
+
+def load(process, port, visitors, seconds):
+    """All places are taken and all who have one train at once; one too many asks; all leave: what it took."""
+    kernels = [one for one in process.children(recursive=True) if any("ipykernel" in word for word in one.cmdline())]
+    assert len(kernels) == len(visitors)
+    with ThreadPoolExecutor(len(visitors)) as pool:
+        playing = [pool.submit(play, visitor, seconds) for visitor in visitors]
+        answer = requests.get(f"http://127.0.0.1:{port}/", timeout=60)
+        pictures, stops = zip(*(one.result() for one in playing), strict=True)
+    facts = {
+        "one too many": (answer.status_code, f"all {len(visitors)} places of this app are taken" in answer.text),
+        "seconds to a page": sorted(round(visitor.seconds, 1) for visitor in visitors),
+        "pictures a visitor": sorted(pictures),
+        "seconds to stop": sorted(round(stop, 1) for stop in stops),
+        "MB a kernel": sorted(round(one.memory_full_info().uss / 1e6) for one in kernels),
+        "MB of the server": round(process.memory_full_info().uss / 1e6),
+    }
     for visitor in visitors:
         leave(visitor)
+    _, alive = psutil.wait_procs(kernels, 60)
+    return facts | {"kernels left": len(alive)}
+
+
+def test_all_visitors_train_at_once_one_too_many_is_refused_and_nothing_is_left(app, visitor):
+    facts = load(*app, [visitor, Visitor(app[1]), Visitor(app[1])], seconds=5)
+    assert facts["one too many"] == (503, True)
+    assert min(facts["pictures a visitor"]) > 0
+    assert facts["kernels left"] == 0
+    leave(Visitor(app[1]))  # there is a place again
+
+
+if __name__ == "__main__":  # what so many visitors take: python tests/test_serving.py 10
+    with tempfile.TemporaryDirectory() as folder, made("app", Path(folder)) as (process, port, _):
+        with ThreadPoolExecutor(int(sys.argv[1])) as pool:
+            visitors = list(pool.map(Visitor, [port] * int(sys.argv[1])))
+        print(json.dumps(load(process, port, visitors, seconds=20), indent=1))
