@@ -131,7 +131,8 @@ class Judgement:
         discount = agent.settings[0].get("discount", oracle.discount)
         if discount != oracle.discount:
             raise ValueError(f"the agent's discount is {discount}; expected the oracle's {oracle.discount}")
-        return _judge(oracle, getattr(agent, "updates", 0), *_snapshot(agent, oracle))[1]
+        at_points = agent.policy(oracle.points).numpy()
+        return _judge(oracle, getattr(agent, "updates", 0), at_points, *_snapshot(agent, oracle))[1]
 
     def believed(self) -> np.ndarray | None:
         """sum_a pi(a | s) Q_hat(s, a), (sub-cells,)."""
