@@ -169,6 +169,7 @@ def sweep(
         out: where returns (JSON), the figure, the sweep for the slider and the finished parts go.
     """
     experiment = _named(name, "train")
+    _check_writable(out)
     _use_datasets_in(dataset_dir)
     with processes(workers, scheduler) as executor:
         result = run_sweep(experiment, grid_of(grid), seeds, executor, folder=out / "sweeps")
@@ -233,6 +234,7 @@ def bench(
     """
     from rlkit_mini import bench, bench_figures
 
+    _check_writable(out)
     results = bench.run_benchmark(seconds, device, peer)
     tables = bench.markdown(results)
     for folder in [out] + [ROOT / "figures"] * publish:

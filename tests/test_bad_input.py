@@ -278,6 +278,7 @@ COMMANDS = [
     (["explore", "pointmass_easy_random", "--dataset-dir", "/dev/null"], "/dev/null cannot be written to"),
     (["report", "--out", "/dev/null"], "/dev/null cannot be written to"),
     (["bench", "--out", "/dev/null"], "/dev/null cannot be written to"),
+    (["sweep", "pointmass_easy_cql", "--grid", "alpha=1", "--out", "/dev/null"], "/dev/null cannot be written to"),
     (["grade", "nowhere.ipynb"], "nowhere.ipynb is no file: name the notebooks to grade"),
 ]
 

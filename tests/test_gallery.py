@@ -72,7 +72,7 @@ def test_every_data_set_is_of_one_kind():
     assert kinds["pointmass/medium-rnd-1000-v0"] == kinds["pointmass/easy-rnd-v0"] == "explorer"
     assert kinds["pointmass/hard-random-v0"] == "explorer"
     assert kinds["walked/easy-1"] == kinds["drawn/medium-0-1"] == "1,000 random actions"
-    assert kinds["drawn/medium-1-0"] == kinds["drawn/hard-0-0.3"] == "drawn, optimal or noisy"
+    assert kinds["drawn/medium-1-0"] == kinds["drawn/medium-0-0.3"] == "drawn, optimal or noisy"
 
 
 def test_a_setting_is_chosen_on_other_seeds_than_it_is_reported_on():
