@@ -138,6 +138,15 @@ def test_cql_with_some_alpha_is_not_dqn(data):
     assert not torch.allclose(cql.q_values(STATES), dqn.q_values(STATES), atol=0.01)
 
 
+def test_cqls_loss_is_dqns_plus_alpha_times_the_penalty():
+    agent = CQL(alpha=[0.5, 3.0], temperature=2.0)
+    batch = random_batch(agent)
+    q_values = agent.critic(batch.observations)
+    penalties = 2 * torch.logsumexp(q_values / 2, dim=-1) - q_values.gather(-1, batch.actions.unsqueeze(-1)).squeeze(-1)
+    expected = DQN.loss(agent, batch, q_values) + torch.tensor([[0.5], [3.0]]) * penalties
+    torch.testing.assert_close(agent.loss(batch, q_values), expected)
+
+
 @pytest.mark.parametrize("double", [True, False])
 def test_dqns_loss_is_the_mean_squared_distance_to_the_target(double):
     agent = DQN(seeds=2, discount=[0.5, 0.9], double=double, target_period=1000)
