@@ -39,11 +39,10 @@ def draw_gallery(gallery: Mapping[str, Sweep]) -> Figure:
     for kind in KINDS:
         count = sum(kind_of(name) == kind for name in names)
         ax.axhline(first - 0.5, color="white", linewidth=3)
-        style = {"rotation": 270, "ha": "left", "va": "center", "fontsize": 8.5, "color": INK}
-        words = kind if count > 4 else ""
-        ax.text(len(labels) - 0.3, first + count / 2 - 0.5, words or kind.split()[0], **style)
+        style = {"ha": "left", "va": "center", "fontsize": 8.5, "color": INK}
+        ax.text(len(labels) - 0.3, first + count / 2 - 0.5, kind.replace(", ", ",\n"), **style)
         first += count
-    bar = figure.colorbar(image, ax=ax, fraction=0.025, pad=0.06)
+    bar = figure.colorbar(image, ax=ax, fraction=0.025, pad=0.02)
     bar.set_label("score of the median seed (100: optimal, 0: never arrives)", fontsize=9, color=INK)
     bar.outline.set_visible(False)
     describe(ax, "No column is bright everywhere: every setting on every data set")
