@@ -171,7 +171,7 @@ def draw_choosing(results: dict[str, dict]):
         ring = {"markersize": 11, "markerfacecolor": "none", "color": INK, "linestyle": "", "marker": "o"}
         ax.plot(true[chosen, seeds], estimates[chosen, seeds], label="picked by fitted Q", **ring)
         ax.set(xlim=(-20.7, -11.5), ylim=(-20.7, min(0, max(-9, estimates.max() + 1))))
-        legend = "upper left" if data == DATA[0] else ""
+        legend = "upper left" if data == DATA[-1] else ""
         describe(ax, data, "true " + VALUE, "fitted Q's estimate" if data == DATA[0] else "", legend)
     return figure
 
