@@ -19,7 +19,8 @@ class VisitorKernels(AsyncMappingKernelManager):
 
     async def start_kernel(self, **arguments) -> str:
         if len(self) + self._starting >= self.visitors:
-            raise HTTPError(503, f"all {self.visitors} places of this app are taken; come back when one is free")
+            sentence = f"all {self.visitors} places of this app are taken; come back when one is free"
+            raise HTTPError(503, sentence, reason=sentence)  # the page shows the reason
         self._starting += 1
         try:
             return await super().start_kernel(**arguments)

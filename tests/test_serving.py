@@ -179,7 +179,7 @@ def visitor(app):
 def leave(visitor):
     """What a browser does when its page is closed."""
     address = f"http://127.0.0.1:{visitor.port}"
-    visitor.socket.close()
+    visitor.socket.shutdown()
     session = requests.Session()
     session.cookies.set("_xsrf", "x")
     answer = session.post(f"{address}/voila/api/shutdown/{visitor.kernel}", headers={"X-XSRFToken": "x"}, timeout=60)
@@ -259,6 +259,8 @@ def test_a_visitor_cannot_ask_for_more_than_the_limits(visitor):
         visitor.press(train)
         assert f"expected an integer from 1 to {limit:,} here" in visitor.sees(status, f"{name} is 1e+07; ")
         visitor.change(field, value=controls[field]["value"])
+    visitor.press(find(controls, "ButtonModel", description="Reset"))
+    visitor.sees(status, "Choose, then press Train.")
 
 
 def test_a_client_of_another_protocol_is_refused(app, visitor):
@@ -271,11 +273,12 @@ def test_a_client_of_another_protocol_is_refused(app, visitor):
 def test_a_malformed_message_ends_its_connection_and_nothing_else(app, visitor):
     two = (2).to_bytes(8, "little")
     for message in (b"\xff" * 64, b"", b"\x01", "{}", bytes(8), two + bytes(8)):
-        with contextlib.closing(connected(app[1], visitor.kernel, subprotocols=[PROTOCOL])) as other:
-            (other.send if isinstance(message, str) else other.send_binary)(message)
-            with contextlib.suppress(websocket.WebSocketConnectionClosedException):
-                while other.recv():  # until it is closed
-                    pass
+        other = connected(app[1], visitor.kernel, subprotocols=[PROTOCOL])
+        (other.send if isinstance(message, str) else other.send_binary)(message)
+        with contextlib.suppress(websocket.WebSocketConnectionClosedException):
+            while other.recv():  # until it is closed
+                pass
+        other.shutdown()
     assert visitor.answer("kernel_info_request", seconds=60), "the app still answers"
     assert app[0].memory_full_info().uss < 1e9
 
