@@ -196,7 +196,7 @@ def test_fine_tuning_is_stably_near_the_optimum_for_every_seed_and_its_control_i
     assert (online > -38).all()
     assert offline.min() < -45
     assert (online - offline).mean() > 3
-        assert ((returns > -40).mean(axis=0) >= 0.8).sum() > len(result["returns"]) / 2
+    assert ((history[late] > -40).mean(axis=0) >= 0.8).all()
 
 
 def test_choosing_without_acting_works_on_broad_data_and_fails_on_lazy_data():
