@@ -32,7 +32,7 @@ class VisitorConnection(ZMQChannelsWebsocketConnection):
     """Speaks with a page in the protocol that every page of Voila offers, and in no other.
 
     Voila 0.5 reads each binary message as one of this protocol. The older one's begins with other numbers, of which it
-    would make a list of some 10^17 offsets: the server spins and grows until the machine's memory is gone.
+    would make a list of some 10^18 offsets: the server spins and grows until the machine's memory is gone.
     """
 
     async def prepare(self) -> None:

@@ -41,7 +41,7 @@ def made(target, folder, *options):
     command = command.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
     # A session of its own, which ends when this process does, however it does: then the pipe to its shell closes
     shell = subprocess.Popen(
-        ["bash", "-c", f"{command} & echo $!; cat; kill -KILL $!"],
+        ["bash", "-c", f"{command} & echo $!; exec >/dev/null 2>&1; cat; kill -KILL $!"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -64,8 +64,6 @@ def made(target, folder, *options):
         yield process, port, said
     finally:
         family = psutil.Process(shell.pid).children(recursive=True)
-        process.terminate()
-        _, alive = psutil.wait_procs([process], 20)
         shell.stdin.close()
         _, alive = psutil.wait_procs(family, 20)
         for one in alive:
