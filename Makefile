@@ -57,7 +57,7 @@ student: setup
 datasets: setup
 	$(BIN)/python -m rlkit_mini.collecting --overwrite
 
-# How fast, beside d3rlpy, which pins other versions and so has an environment of its own; about eight minutes, of both cores
+# How fast, beside d3rlpy, which pins other versions and so has an environment of its own; about five minutes, of both cores
 bench-peer: setup .venv-peer/ready
 	env -u OMP_NUM_THREADS $(BIN)/python -m rlkit_mini bench --peer .venv-peer/bin/python --publish
 
