@@ -1,10 +1,12 @@
 """Figures show what is there, where it is, the same everywhere; and saving them never breaks a notebook."""
 
+import base64
 import io
 import itertools
 import subprocess
 import sys
 import types
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from rlkit_mini.evaluation import interquartile_mean
 from rlkit_mini.plots import (
     LOOKS,
     WALL,
+    alternative_text,
     describe,
     draw_arrows,
     draw_curve,
@@ -281,11 +284,41 @@ def test_training_and_exploration_are_drawn_from_their_results():
 
 def test_a_figure_shows_itself_sharply_and_without_pyplot():
     figure, _ = new_figure(height=3)
-    png, metadata = figure._repr_png_()
-    assert Image.open(io.BytesIO(png)).size == (1400, 466)
-    assert metadata == {"width": 900, "height": 300}
+    attributes = ElementTree.fromstring(figure._repr_html_().replace(">", "/>")).attrib
+    kind, png = attributes["src"].split(",")
+    assert kind == "data:image/png;base64"
+    assert Image.open(io.BytesIO(base64.b64decode(png))).size == (1400, 466)
+    assert (attributes["width"], attributes["height"]) == ("900", "300")
     code = "import sys, rlkit_mini.plots, rlkit_mini.widgets; print('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+def test_alternative_text_tells_what_the_figure_shows():
+    figure, ((curve, bars), (table, place)) = new_figure(2, 2)
+    figure.suptitle("One in <four>")
+    returns = np.linspace([-150.0, -150.0], [-20.7, -20.7], 5)
+    draw_curve(curve, np.arange(5), returns, "CQL, alpha 1")
+    curve.plot([], [], label="not yet")
+    curve.axhline(-146.6, label="random")
+    draw_references(curve, {"J*": -20.5})
+    describe(curve, "It\nlearns", "updates", "exact return")
+    bars.bar(["up", "down"], [0.25, -3.0], label="DQN")
+    bars.hist(np.linspace(0, 1, 40), 20, label="many bins")
+    draw_phases(table, [[[-30.0]], [[-42.0]]], ["BC", "IQL"], ["lazy"], (-150, -20), bar=False)
+    describe(table, "Who wins.")
+    oracle = tiny_sweep().oracle
+    values = np.linspace(-7, 1, len(oracle.observations))
+    values[3] = np.nan
+    draw_map(place, oracle, values, "believed value")
+    assert alternative_text(figure) == (
+        "One in <four>. "
+        "It learns; exact return against updates; "
+        "CQL, alpha 1: from −150 to −20.7; not yet: nothing; random: −147; J* −20.5. "
+        "many bins; DQN: 0.25, −3. "
+        "Who wins; columns lazy; BC: −30; IQL: −42. "
+        "believed value: from −7 to 1."
+    )
+    assert 'alt="One in &lt;four&gt;. It learns' in figure._repr_html_()
 
 
 # Saving

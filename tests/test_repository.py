@@ -1,6 +1,7 @@
 """What the repository promises outside its code: environments that agree, a README that tells the truth."""
 
 import itertools
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -38,6 +39,18 @@ def test_top_level_holds_what_was_asked_for():
     tracked = {path.name for path in ROOT.iterdir()}
     for name in ("notebooks", "rlkit_mini", "datasets", "figures", "tests", "environment.yml", "README.md", "LICENSE"):
         assert name in tracked
+
+
+def test_every_figure_has_alternative_text():
+    for path in sorted(ROOT.glob("notebooks/*.ipynb")):
+        outputs = [output for cell in json.loads(path.read_text())["cells"] for output in cell.get("outputs", [])]
+        shown = [output["data"] for output in outputs if "data" in output]
+        assert not [kind for data in shown for kind in data if kind.startswith("image/")], f"{path.name}: has no text"
+        images = re.findall("<img [^>]*>", "".join("".join(data.get("text/html", "")) for data in shown))
+        words = [re.search('alt="([^"]*)"', image)[1] for image in images]
+        assert all(len(text) > 40 for text in words), path.name
+        assert len(set(words)) == len(words), f"{path.name}: two figures have the same words"
+    assert all(re.findall(r"!\[([^]]*)\]", (ROOT / "README.md").read_text()))
 
 
 def test_readme_names_make_targets_and_files_that_exist():
