@@ -16,7 +16,8 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-PLAYGROUND = Path(__file__).parent.parent / "notebooks" / "10_playground.ipynb"
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+START, PLAYGROUND = NOTEBOOKS / "00_start_here.ipynb", NOTEBOOKS / "10_playground.ipynb"
 TOKEN = "a-test-of-the-workbook"
 TINY_SWEEPS = """\
 import torch
@@ -26,7 +27,7 @@ from rlkit_mini import MAZES, Oracle, explore, train_offline
 from rlkit_mini.agents import CQL, RND
 from rlkit_mini.collecting import near_expert
 from rlkit_mini.sweeps import ExplorationSweep, Sweep
-from rlkit_mini.widgets import probe, scrub
+from rlkit_mini.widgets import gallery_panel, probe, scrub
 
 oracle, sweeps = Oracle(MAZES["medium"]), {}
 (data,) = explore(near_expert(oracle, 0.1), MAZES["medium"], 500, progress=False)
@@ -39,7 +40,8 @@ curious = RND(rnd_weight=[0, 1], epsilon=[0.1, 0.5], seeds=2)
 explorers = scrub(ExplorationSweep.explore(curious, oracle, 150, 3, progress=False))
 cautious = CQL(alpha=10.0, seeds=2)
 train_offline(cautious, data, 100, progress=False)
-prober = probe({"untrained": (CQL(seeds=2), data), "CQL": (cautious, data)})"""
+prober = probe({"untrained": (CQL(seeds=2), data), "CQL": (cautious, data)})
+gallery = gallery_panel("medium", "CQL", {"dataset": "walked/medium-0.3"})"""
 
 KERNEL_IS_IDLE = """() => {
     const context = window.jupyterapp?.shell.currentWidget?.context;
@@ -64,6 +66,16 @@ def missing(message):
 def chromium():
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     return found or missing("Chromium is not installed (Debian: apt-get install chromium)")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def datasets(tmp_path_factory):
+    """A copy of the data sets, which is what the servers know of."""
+    copy = tmp_path_factory.mktemp("datasets")
+    shutil.copytree(NOTEBOOKS.parent / "datasets", copy, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINARI_DATASETS_PATH", str(copy))
+        yield copy
 
 
 @contextmanager
@@ -98,17 +110,21 @@ def server(tmp_path_factory, module, ready, *options):
 
 
 def write_sliders(path):
-    cells = [nbformat.v4.new_code_cell(source) for source in (TINY_SWEEPS, "agents", "explorers", "prober")]
+    cells = [
+        nbformat.v4.new_code_cell(source)
+        for source in (TINY_SWEEPS, "agents", "explorers", "prober", "gallery", "agents.figure")
+    ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}  # else Lab asks
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, chromium):
-    """A JupyterLab of its own, with the notebook of tiny sweeps and the playground: the address of a notebook."""
+    """A JupyterLab of its own, with tiny sweeps, the first notebook and the playground: the address of a notebook."""
     root = tmp_path_factory.mktemp("lab")
     write_sliders(root / "sliders.ipynb")
-    shutil.copy(PLAYGROUND, root / "playground.ipynb")
+    for name, notebook in (("playground", PLAYGROUND), ("start", START)):
+        shutil.copy(notebook, root / f"{name}.ipynb")
     options = [
         "--allow-root",
         "--ip=127.0.0.1",
@@ -265,11 +281,39 @@ def test_every_scrub_slider_moves_by_pointer_and_by_keyboard_and_a_place_is_prob
         expect(picture).to_have_attribute("alt", re.compile(said))
     expect(probe.locator(".rlkit-runs")).to_contain_text("true Q of the policy")
 
+    gallery = page.locator(".rlkit-gallery")
+    caption, picture = gallery.locator(".rlkit-scrub-caption"), gallery.locator(".rlkit-scrub-picture")
+    expect(caption).to_contain_text("CQL, alpha 0.03, dataset walked/medium-0.3: return")
+    use_a_scrub_slider(page, gallery, "alpha", "CQL, alpha 0.03,", "CQL, alpha 10,")
+    for field, chosen, said in (
+        ("algorithm", "BC", "BC, dataset walked/medium-0.3: return"),
+        ("maze", "hard", "BC, dataset"),
+    ):
+        shown = picture.get_attribute("src")
+        gallery.locator(f".rlkit-{field} select").select_option(chosen)
+        expect(caption).to_contain_text(said)
+        expect(picture).not_to_have_attribute("src", shown)
+
+    figure = page.get_by_alt_text("CQL, data set few steps, alpha 0: return")
+    assert figure.evaluate("image => [image.naturalWidth, image.width]") == [1400, 900]
+
     expect(page.locator('[data-mime-type="application/vnd.jupyter.error"]')).to_have_count(0)
     expect(page.get_by_text("javascript error")).to_have_count(0)
 
 
-def use_the_playground(page):
+def test_a_notebook_of_somebody_else_shows_its_figures_in_words_too(lab, page):
+    """Before it is run, a notebook from elsewhere is not trusted, and what it shows is cleaned."""
+    from playwright.sync_api import expect
+
+    page.set_viewport_size({"width": 1400, "height": 9000})
+    page.goto(lab("start"))
+    page.wait_for_function(KERNEL_IS_IDLE)
+    figure = page.get_by_alt_text(re.compile("The truth: value and best action"))
+    expect(figure).to_be_visible(timeout=120_000)
+    assert figure.evaluate("image => image.naturalWidth") == 1400
+
+
+def use_the_playground(page, datasets):
     """What a learner does in the playground, by pointer and by keyboard; the training goes on at its end."""
     from playwright.sync_api import expect
 
@@ -288,6 +332,17 @@ def use_the_playground(page):
     live.locator(".rlkit-train").click()
     expect(status.locator("[role=alert]")).to_contain_text("Error: learning_rate is -1; expected a finite number")
     expect(live.locator(".rlkit-stop")).to_be_disabled()
+
+    # So are a training that ends in infinity, and a data set that is not on this computer
+    type_into("learning-rate", "1e30")
+    live.locator(".rlkit-train").click()
+    expect(status.locator("[role=alert]")).to_contain_text("diverged before update")
+    type_into("learning-rate", "0.001")
+    away = (datasets / "pointmass" / "hard-rnd-v0").rename(datasets / "away")
+    live.locator(".rlkit-data select").select_option("hard-rnd")
+    live.locator(".rlkit-train").click()
+    expect(status.locator("[role=alert]")).to_contain_text("Error: unknown data set 'pointmass/hard-rnd-v0'")
+    away.rename(datasets / "pointmass" / "hard-rnd-v0")
 
     # A painted data set: a waypoint by pointer, another by keyboard
     before = painter.locator(".rlkit-painter-picture").get_attribute("src")
@@ -341,24 +396,24 @@ def use_the_playground(page):
     expect(probe.locator(".rlkit-runs")).to_contain_text("believed Q")
 
 
-def test_the_playground_in_jupyterlab_while_the_kernel_does_other_things(lab, page):
+def test_the_playground_in_jupyterlab_while_the_kernel_does_other_things(lab, page, datasets):
     from playwright.sync_api import expect
 
     expect.set_options(timeout=120_000)
     run_all_cells(page, lab("playground"))
-    for _ in use_the_playground(page):
+    for _ in use_the_playground(page, datasets):
         assert page.evaluate(RUN_IN_KERNEL, "assert trainer.training.running") == "ok"
     expect(page.locator('[data-mime-type="application/vnd.jupyter.error"]')).to_have_count(0)
 
 
-def test_the_playground_as_an_app_shows_no_code_and_keeps_its_visitors_apart(app, page):
+def test_the_playground_as_an_app_shows_no_code_and_keeps_its_visitors_apart(app, page, datasets):
     from playwright.sync_api import expect
 
     expect.set_options(timeout=120_000)
     page.goto(app)
     other = page.context.browser.new_page()
     other.goto(app, timeout=120_000)
-    for _ in use_the_playground(page):
+    for _ in use_the_playground(page, datasets):
         expect(other.locator(".rlkit-live .rlkit-status")).to_have_text("Choose, then press Train.")
     expect(other.locator(".rlkit-live .rlkit-pin")).to_be_disabled()
     expect(page.get_by_text(re.compile("from rlkit_mini.widgets import"))).to_have_count(0)

@@ -226,7 +226,8 @@ class LiveTrainer(widgets.VBox):
     def _enable(self) -> None:
         running = self.training is not None and self.training.running
         self.buttons["Stop"].disabled = not running
-        self.buttons["Pin"].disabled = self.training is None or self.training.run is None
+        stopping = self.training is not None and not running and not self.training.ended
+        self.buttons["Pin"].disabled = self.training is None or self.training.run is None or stopping
 
 
 def live_trainer(
