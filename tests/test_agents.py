@@ -369,6 +369,9 @@ def test_actions_are_drawn_from_the_policy_that_acts():
 # Bad settings -------------------------------------------------------------------------------------------------------
 
 
+NO_SEEDS = "expected a positive count, or distinct integers >= 0, at most 100,000"
+
+
 @pytest.mark.parametrize(
     ("kind", "settings", "message"),
     [
@@ -391,13 +394,13 @@ def test_actions_are_drawn_from_the_policy_that_acts():
         (RND, {"epsilon": 1.1}, "epsilon is 1.1; expected a finite number in [0, 1]"),
         (RND, {"rnd_weight": -1}, "rnd_weight is -1; expected a finite number in [0, inf)"),
         (DQN, {"features": "positions"}, "features is 'positions'; expected 'fourier' or 'position'"),
-        (BC, {"seeds": 0}, "seeds is 0; expected a positive count, or distinct integers >= 0"),
-        (BC, {"seeds": -1}, "seeds is -1; expected a positive count, or distinct integers >= 0"),
-        (BC, {"seeds": []}, "seeds is []; expected a positive count, or distinct integers >= 0"),
-        (BC, {"seeds": [1, 1]}, "seeds is [1, 1]; expected a positive count, or distinct integers >= 0"),
-        (BC, {"seeds": [-1, 1]}, "seeds is [-1, 1]; expected a positive count, or distinct integers >= 0"),
-        (BC, {"seeds": [0.5]}, "seeds is [0.5]; expected a positive count, or distinct integers >= 0"),
-        (BC, {"seeds": None}, "seeds is None; expected a positive count, or distinct integers >= 0"),
+        (BC, {"seeds": 0}, f"seeds is 0; {NO_SEEDS}"),
+        (BC, {"seeds": -1}, f"seeds is -1; {NO_SEEDS}"),
+        (BC, {"seeds": []}, f"seeds is []; {NO_SEEDS}"),
+        (BC, {"seeds": [1, 1]}, f"seeds is [1, 1]; {NO_SEEDS}"),
+        (BC, {"seeds": [-1, 1]}, f"seeds is [-1, 1]; {NO_SEEDS}"),
+        (BC, {"seeds": [0.5]}, f"seeds is [0.5]; {NO_SEEDS}"),
+        (BC, {"seeds": None}, f"seeds is None; {NO_SEEDS}"),
     ],
 )
 def test_a_setting_outside_its_range_is_refused(kind, settings, message):

@@ -39,6 +39,7 @@ SHARED = {
     "target_period": "[1, inf)",
 }
 WHOLE = ("batch_size", "target_period")
+MOST_SEEDS = 100_000  # more would be a slip of the hand, and end in a lack of memory
 
 
 class TrainingDivergedError(RuntimeError):
@@ -203,11 +204,13 @@ class Agent(nn.Module):
 
 def _checked_seeds(seeds) -> list[int]:
     try:
-        distinct = list(range(seeds)) if np.ndim(seeds) == 0 else [operator.index(seed) for seed in seeds]
+        chosen = range(min(seeds, MOST_SEEDS + 1)) if np.ndim(seeds) == 0 else seeds
+        distinct = [operator.index(seed) for seed in chosen]
     except TypeError:
         distinct = []
-    if not distinct or min(distinct) < 0 or len(set(distinct)) < len(distinct):
-        raise ValueError(f"seeds is {seeds!r}; expected a positive count, or distinct integers >= 0")
+    if not 0 < len(set(distinct)) == len(distinct) <= MOST_SEEDS or min(distinct) < 0:
+        wanted = "a positive count, or distinct integers >= 0"
+        raise ValueError(f"seeds is {seeds!r}; expected {wanted}, at most {MOST_SEEDS:,}")
     return distinct
 
 
