@@ -30,7 +30,7 @@ pytestmark = pytest.mark.browser
 
 @contextlib.contextmanager
 def made(target, folder, *options):
-    """A server as the Makefile starts it, on a free port: its process and that port."""
+    """A server as the Makefile starts it (options replace its own), on a free port: its process and that port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -39,6 +39,8 @@ def made(target, folder, *options):
     command = re.search(r"^\.venv/bin/(?:jupyter lab|voila) (?:.*\\\n)*.*$", lines.stdout, re.MULTILINE)[0]
     folders = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     command = command.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+    for name in re.findall(r"--([\w.]+)=", " ".join(options)):
+        command = re.sub(rf"--{name}=\S+ (.*--{name}=)", r"\1", command, flags=re.DOTALL)
     # A session of its own, which ends when this process does, however it does: then the pipe to its shell closes
     shell = subprocess.Popen(
         ["bash", "-c", f"{command} & echo $!; exec >/dev/null 2>&1; cat; kill -KILL $!"],
@@ -302,9 +304,13 @@ def play(visitor, seconds):
     return pictures, time.monotonic() - asked
 
 
+def kernels_of(process):
+    return [one for one in process.children(recursive=True) if any("ipykernel" in word for word in one.cmdline())]
+
+
 def load(process, port, visitors, seconds):
     """All places are taken and all who have one train at once; one too many asks; all leave: what it took."""
-    kernels = [one for one in process.children(recursive=True) if any("ipykernel" in word for word in one.cmdline())]
+    kernels = kernels_of(process)
     assert len(kernels) == len(visitors)
     with ThreadPoolExecutor(len(visitors)) as pool:
         playing = [pool.submit(play, visitor, seconds) for visitor in visitors]
@@ -330,6 +336,16 @@ def test_all_visitors_train_at_once_one_too_many_is_refused_and_nothing_is_left(
     assert min(facts["pictures a visitor"]) > 0
     assert facts["kernels left"] == 0
     leave(Visitor(app[1]))  # there is a place again
+
+
+def test_a_visitor_who_does_nothing_gives_the_place_back(tmp_path):
+    soon = ("--MappingKernelManager.cull_idle_timeout=2", "--MappingKernelManager.cull_interval=1")
+    with made("app", tmp_path, *soon) as (process, port, _):
+        visitor = Visitor(port)
+        (kernel,) = kernels_of(process)
+        _, alive = psutil.wait_procs([kernel], 60)
+        visitor.socket.shutdown()  # the page was open all the time
+        assert not alive
 
 
 if __name__ == "__main__":  # what so many visitors take: python tests/test_serving.py 10
