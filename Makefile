@@ -8,7 +8,7 @@ STUDENT := student
 export OMP_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: setup lab app test lint notebooks student datasets bench-peer clean
+.PHONY: setup lab app test coverage lint notebooks student datasets bench-peer clean
 
 setup: .venv/ready
 
@@ -35,6 +35,10 @@ app: setup
 test: setup lint
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout 300 notebooks
+
+# Which lines of the package no test runs; less than 95% covered is an error
+coverage: setup
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope --cov --cov-report=term tests
 
 lint: setup
 	$(BIN)/ruff check
