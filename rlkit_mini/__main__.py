@@ -19,6 +19,7 @@ from rlkit_mini.report_figures import FIGURES, draw_fine_tuning
 from rlkit_mini.sweeping import grid_of, processes
 from rlkit_mini.sweeping import sweep as run_sweep
 from rlkit_mini.tables import Table, sweep_table
+from rlkit_mini.training import use_one_thread
 from rlkit_mini.views import SweepFigure, draw_exploration, draw_training
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +61,7 @@ def explore(
         overwrite: replace data sets of these ids.
     """
     experiment = _named(name, "explore")
+    use_one_thread()
     for folder in (dataset_dir, out):
         _check_writable(folder)
     root = dataset_dir.resolve()
@@ -106,6 +108,7 @@ def train(
         course: the course's own settings.
     """
     experiment = _named(name, "train")
+    use_one_thread()
     _check_writable(out)
     _use_datasets_in(dataset_dir)
     result = run_training(experiment, seeds, steps, log_interval, course)
@@ -138,6 +141,7 @@ def finetune(
         course: the course's own settings.
     """
     experiment = _named(name, "finetune")
+    use_one_thread()
     _check_writable(out)
     _use_datasets_in(dataset_dir)
     result = run_fine_tuning(experiment, seeds, steps, online_steps, log_interval, course)
@@ -169,6 +173,7 @@ def sweep(
         out: where returns (JSON), the figure, the sweep for the slider and the finished parts go.
     """
     experiment = _named(name, "train")
+    use_one_thread()
     _check_writable(out)
     _use_datasets_in(dataset_dir)
     with processes(workers, scheduler) as executor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -15,6 +16,16 @@ from rlkit_mini.exploration import interact
 from rlkit_mini.mazes import Maze
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.replay import Replay, uniform_picks
+
+
+def use_one_thread() -> None:
+    """Let torch compute in one thread, as notebooks and commands do, unless the variable OMP_NUM_THREADS is set.
+
+    Networks this small gain little from more threads, and lose nearly all speed where these wait for one another: a
+    browser that draws beside the training is enough.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
 
 
 @dataclasses.dataclass

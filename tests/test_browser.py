@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,23 +80,24 @@ def datasets(tmp_path_factory):
 
 
 @contextmanager
-def server(tmp_path_factory, module, ready, *options):
-    """A server of its own on a free port, which is yielded once it has said that it is `ready`."""
+def server(module, *options):
+    """A server of its own on a free port, which is yielded once it is running."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folders = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    folder = tempfile.TemporaryDirectory()
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     process = subprocess.Popen(
         [sys.executable, "-m", module, "--no-browser", f"--port={port}", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | {name: str(tmp_path_factory.mktemp(name)) for name in folders},
+        env=os.environ | {name: os.path.join(folder.name, name) for name in names},
     )
     said = []
     for line in process.stdout:  # ends when the server does
         said.append(line)
-        if ready in line:
+        if "is running at" in line:
             break
     rest = threading.Thread(target=lambda: said.extend(process.stdout))  # so that the pipe never fills
     rest.start()
@@ -107,6 +109,7 @@ def server(tmp_path_factory, module, ready, *options):
         process.wait(30)
         rest.join(30)
         process.stdout.close()
+        folder.cleanup()
 
 
 def write_sliders(path):
@@ -120,11 +123,18 @@ def write_sliders(path):
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, chromium):
-    """A JupyterLab of its own, with tiny sweeps, the first notebook and the playground: the address of a notebook."""
+    """JupyterLab with tiny sweeps, the first notebook and the playground."""
     root = tmp_path_factory.mktemp("lab")
     write_sliders(root / "sliders.ipynb")
     for name, notebook in (("playground", PLAYGROUND), ("start", START)):
         shutil.copy(notebook, root / f"{name}.ipynb")
+    with jupyterlab(root) as address_of:
+        yield address_of
+
+
+@contextmanager
+def jupyterlab(root):
+    """A JupyterLab of its own in a folder: what gives the address of a notebook there by its name."""
     options = [
         "--allow-root",
         "--ip=127.0.0.1",
@@ -135,23 +145,23 @@ def lab(tmp_path_factory, chromium):
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
-    with server(tmp_path_factory, "jupyterlab", "is running at", *options) as port:
+    with server("jupyterlab", *options) as port:
         yield lambda name: f"http://127.0.0.1:{port}/lab/tree/{name}.ipynb?token={TOKEN}&reset"
 
 
 @contextmanager
-def voila(tmp_path_factory, notebook):
+def voila(notebook):
     """A notebook as Voila serves it: its address."""
     if importlib.util.find_spec("voila") is None:
         missing("Voila is not installed (pip install voila)")
     options = ["--Voila.ip=127.0.0.1", "--show_tracebacks=True", str(notebook)]
-    with server(tmp_path_factory, "voila", "is running at", *options) as port:
+    with server("voila", *options) as port:
         yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory, chromium):
-    with voila(tmp_path_factory, PLAYGROUND) as address:
+def app(chromium):
+    with voila(PLAYGROUND) as address:
         yield address
 
 
@@ -159,7 +169,7 @@ def app(tmp_path_factory, chromium):
 def sliders_app(tmp_path_factory, chromium):
     notebook = tmp_path_factory.mktemp("voila") / "sliders.ipynb"
     write_sliders(notebook)
-    with voila(tmp_path_factory, notebook) as address:
+    with voila(notebook) as address:
         yield address
 
 

@@ -1,13 +1,14 @@
 """The scrub slider without a browser: it moves, it keeps its size and its figure, it is described."""
 
 import struct
+import threading
 
 import pytest
 from test_sweeps import tiny_explorers, tiny_joined, tiny_square, tiny_sweep
 from traitlets import TraitError
 
 from rlkit_mini.sweeps import Sweep
-from rlkit_mini.widgets import scrub
+from rlkit_mini.widgets import data_painter, painting, scrub
 from rlkit_mini.widgets.controls import AlternativeText
 
 
@@ -134,3 +135,42 @@ def test_without_a_swept_list_it_says_what_to_do():
     fields = {name: getattr(whole, name) for name in whole.__dataclass_fields__} | {"grid": {}}
     with pytest.raises(ValueError, match="nothing was swept; give the agent a list"):
         scrub(Sweep(**fields))
+
+
+def from_two_threads(monkeypatch, owner, name, first, second):
+    """Call `second` while `first` is within the owner's method of this name, which then waits for it to overtake."""
+    began, overtaken, method = threading.Event(), threading.Event(), getattr(owner, name)
+
+    def slow(*arguments):
+        if not began.is_set():
+            began.set()
+            overtaken.wait(2)
+        return method(*arguments)
+
+    monkeypatch.setattr(owner, name, slow)
+    one = threading.Thread(target=first)
+    other = threading.Thread(target=lambda: (second(), overtaken.set()))
+    one.start()
+    assert began.wait(30)
+    other.start()
+    for thread in (one, other):
+        thread.join(30)
+    monkeypatch.undo()
+
+
+def test_callbacks_from_several_threads_take_turns(monkeypatch):
+    """JupyterLab has a kernel run some of what widgets call in its main thread and some in another."""
+    view, alone = scrub(tiny_square()), scrub(tiny_square(), setting={"alpha": 10.0, "temperature": 2.0})
+    moves = [lambda: view.sliders["alpha"].set_trait("value", 10.0)]
+    moves += [lambda: view.sliders["temperature"].set_trait("value", 2.0)]
+    from_two_threads(monkeypatch, view._figure, "show", *moves)
+    assert view.picture.value == alone.picture.value
+
+    painter, places = data_painter(), [(5.5, 2.5), (4.5, 0.5)]
+    from_two_threads(monkeypatch, painting, "paint", *(lambda at=at: painter.place(at) for at in places))
+    assert painter.waypoints == places
+    both = data_painter()
+    for place in places:
+        both.place(place)
+    assert painter.status.words == both.status.words
+    assert painter.map.picture.value == both.map.picture.value

@@ -22,6 +22,7 @@ from rlkit_mini.exercises.boxes import Box
 from rlkit_mini.exercises.checking import Exercise, judge
 from rlkit_mini.exercises.quizzes import quiz
 from rlkit_mini.mazes import Catalogue
+from rlkit_mini.training import use_one_thread
 
 __all__ = ["EXERCISES", "Exercise", "exercise", "hint", "progress", "quiz", "show_solution"]
 
@@ -30,6 +31,8 @@ EXERCISES = Catalogue(
     "exercise",
     {item.name: item for name in _NOTEBOOKS for item in import_module(f"{__name__}.{name}").EXERCISES},
 )
+
+use_one_thread()  # this is what every notebook imports
 
 
 def exercise(function: Callable) -> Callable:

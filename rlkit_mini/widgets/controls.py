@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 from collections.abc import Callable
 
@@ -72,6 +73,20 @@ class NumberField(widgets.HBox):
         self._moving = True
         self.slider.value = self._nearest(change.new)
         self._moving = False
+
+
+def in_turn(method):
+    """Of a panel with a lock `turn`: these methods run one at a time.
+
+    JupyterLab has the kernel run what widgets call partly in its main thread and partly in another, beside the cells.
+    """
+
+    @functools.wraps(method)
+    def wait_and_run(self, *arguments):
+        with self.turn:
+            return method(self, *arguments)
+
+    return wait_and_run
 
 
 def choice(name: str, options, tooltip: str, value=None, **more) -> widgets.Dropdown:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import threading
 
 import ipywidgets as widgets
 
 from rlkit_mini.gallery import Gallery
-from rlkit_mini.widgets.controls import choice
+from rlkit_mini.widgets.controls import choice, in_turn
 from rlkit_mini.widgets.scrubbing import Scrub
 
 
@@ -26,7 +27,7 @@ class GalleryPanel(widgets.VBox):
         self.maze = choice("maze", mazes, "the maze that the data is from", maze)
         self.algorithm = choice("algorithm", algorithms, "who learns from the data", algorithm)
         self._scrub_of = functools.cache(lambda name: Scrub(gallery[name], None, self._kept(name)))
-        self._setting = setting or {}
+        self._setting, self.turn = setting or {}, threading.RLock()
         super().__init__(_dom_classes=("rlkit-gallery",))
         self._show()
         for field in (self.maze, self.algorithm):
@@ -37,6 +38,7 @@ class GalleryPanel(widgets.VBox):
         grid = self.gallery[name].grid
         return {key: value for key, value in self._setting.items() if value in grid.get(key, ())}
 
+    @in_turn
     def _show(self, _change=None) -> None:
         if self.children:
             self._setting |= self.scrub.setting

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import ipywidgets as widgets
 
 from rlkit_mini.data import Transitions
@@ -10,7 +12,7 @@ from rlkit_mini.live_views import draw_painting
 from rlkit_mini.mazes import MAZES, Catalogue
 from rlkit_mini.oracle import solved
 from rlkit_mini.painting import EPISODES, in_block, paint
-from rlkit_mini.widgets.controls import STYLE, NumberField, PlaceMap, Status, button, choice, rows_of
+from rlkit_mini.widgets.controls import STYLE, NumberField, PlaceMap, Status, button, choice, in_turn, rows_of
 from rlkit_mini.widgets.training import LiveTrainer
 
 MOST_WAYPOINTS = 12
@@ -26,7 +28,7 @@ class DataPainter(widgets.VBox):
     """
 
     def __init__(self, trainer: LiveTrainer | None, maze: str) -> None:
-        self.trainer, self.data, self.waypoints = trainer, None, []
+        self.trainer, self.data, self.waypoints, self.turn = trainer, None, [], threading.RLock()
         known = Catalogue(
             "maze", {name: entry for name, entry in MAZES.items() if name != "veryhard"}
         )  # to explore only
@@ -62,6 +64,7 @@ class DataPainter(widgets.VBox):
     def __repr__(self) -> str:
         return "data painter"
 
+    @in_turn
     def place(self, where: tuple[float, float]) -> None:
         """What a click on the map does."""
         if self.click.value == "the start":
@@ -73,10 +76,12 @@ class DataPainter(widgets.VBox):
             self.waypoints = [*self.waypoints, where]
         self.collect()
 
+    @in_turn
     def undo(self) -> None:
         self.waypoints = self.waypoints[:-1]
         self.collect()
 
+    @in_turn
     def clear(self) -> None:
         self.waypoints, self.start = [], MAZES[self.maze.value].start
         self.collect()
@@ -88,6 +93,7 @@ class DataPainter(widgets.VBox):
             f"episodes={self.episodes.value!r}, start={self.start}, onward={self.onward.value})"
         )
 
+    @in_turn
     def collect(self) -> None:
         """Collect the data set as it is drawn now; an error leaves the one before."""
         arguments = (self.noise.value, self.episodes.value, self.start, self.onward.value)
@@ -104,6 +110,7 @@ class DataPainter(widgets.VBox):
         if self.trainer is not None:
             self.trainer.offer("painted", self.code(), self.data)
 
+    @in_turn
     def train(self) -> None:
         """Choose this data set in the live trainer, and train."""
         self.trainer.dataset.value = "painted"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
 import ipywidgets as widgets
@@ -14,7 +15,7 @@ from rlkit_mini.oracle import solved
 from rlkit_mini.painting import blocks, in_block
 from rlkit_mini.pointmass import ACTION_NAMES
 from rlkit_mini.tables import Table
-from rlkit_mini.widgets.controls import STYLE, PlaceMap, Status, button, choice, rows_of
+from rlkit_mini.widgets.controls import STYLE, PlaceMap, Status, button, choice, in_turn, rows_of
 from rlkit_mini.widgets.training import LiveTrainer
 
 COLUMNS = {"tried": "times in the data", "believed": "believed Q", "true": "true Q of the policy", "best": "Q*"}
@@ -29,7 +30,8 @@ class Probe(widgets.VBox):
     """
 
     def __init__(self, *controls) -> None:
-        self.place, self.status, self.map = None, Status(), PlaceMap("probe", self.look)
+        self.place, self.turn = None, threading.RLock()
+        self.status, self.map = Status(), PlaceMap("probe", self.look)
         self.table = widgets.HTML(_dom_classes=("rlkit-runs",))
         children = (rows_of(*controls), self.status, self.map, self.table, widgets.HTML(STYLE))
         super().__init__(children, _dom_classes=("rlkit-panel", "rlkit-probe"))
@@ -42,6 +44,7 @@ class Probe(widgets.VBox):
         """What is looked at, in words; its data; and the judgement on what was learnt, None before anything was."""
         raise NotImplementedError
 
+    @in_turn
     def look(self, place: tuple[float, float] | None = None) -> None:
         """Show a place; None: the one before."""
         try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
+import threading
 
 import ipywidgets as widgets
 
 from rlkit_mini.plots import worded
 from rlkit_mini.sweeps import ExplorationSweep, Sweep
 from rlkit_mini.views import MEANINGS, ExplorationFigure, SweepFigure
-from rlkit_mini.widgets.controls import AlternativeText, picture
+from rlkit_mini.widgets.controls import AlternativeText, in_turn, picture
 
 FIGURES = {Sweep: SweepFigure, ExplorationSweep: ExplorationFigure}
 
@@ -29,7 +30,7 @@ class Scrub(widgets.VBox):
         if not sweep.grid:
             raise ValueError("nothing was swept; give the agent a list, such as CQL(alpha=[0, 0.1, 1])")
         setting = {name: values[0] for name, values in sweep.grid.items()} | (setting or {})
-        self.sweep, self._figure = sweep, FIGURES[type(sweep)](sweep, setting, references)
+        self.sweep, self._figure, self.turn = sweep, FIGURES[type(sweep)](sweep, setting, references), threading.RLock()
         self.sliders = {name: self._slider(name, values, setting[name]) for name, values in sweep.grid.items()}
         self.picture, self._alternative = picture("scrub"), AlternativeText()
         self.caption = widgets.HTML(_dom_classes=("rlkit-scrub-caption",))
@@ -60,6 +61,7 @@ class Scrub(widgets.VBox):
         slider.observe(self._show, "value")
         return slider
 
+    @in_turn
     def _show(self, _change=None) -> None:
         self._figure.show(self.setting)
         self.picture.value = self._figure.to_png()

@@ -13,7 +13,17 @@ from rlkit_mini.live import ALGORITHMS, Run, Settings, Source, Training, check_l
 from rlkit_mini.live_views import LiveFigure, run_in_words
 from rlkit_mini.mazes import Catalogue
 from rlkit_mini.tables import Table, with_interval
-from rlkit_mini.widgets.controls import STYLE, AlternativeText, NumberField, Status, button, choice, picture, rows_of
+from rlkit_mini.widgets.controls import (
+    STYLE,
+    AlternativeText,
+    NumberField,
+    Status,
+    button,
+    choice,
+    in_turn,
+    picture,
+    rows_of,
+)
 
 MOST_PINS = 6
 RATE = 1e6  # bytes of pictures a second at most: Jupyter's server drops what is more
@@ -38,7 +48,7 @@ class LiveTrainer(widgets.VBox):
         self.training: Training | None = None
         self.pins: list[Run] = []
         self.on_end = []
-        self._figure, self._lock, self._drawn = None, threading.RLock(), 0.0
+        self._figure, self._lock, self._drawn, self.turn = None, threading.RLock(), 0.0, threading.RLock()
         ALGORITHMS[algorithm]  # raises with the closest names
         tip = "what learns from the data"
         self.algorithm = choice("algorithm", list(ALGORITHMS), tip, algorithm)
@@ -100,6 +110,7 @@ class LiveTrainer(widgets.VBox):
 
     # The buttons
 
+    @in_turn
     def train(self) -> None:
         """Train with the settings as they are now."""
         try:
@@ -129,6 +140,7 @@ class LiveTrainer(widgets.VBox):
             self.training.stop()
             self._enable()
 
+    @in_turn
     def pin(self) -> None:
         """Keep the run as it is now."""
         if self.training is None or self.training.run is None:
@@ -137,6 +149,7 @@ class LiveTrainer(widgets.VBox):
         self.status.say(f"Pinned as run {len(self.pins)}: {self.training.run.settings}.")
         self._draw(self.training, anew=True)
 
+    @in_turn
     def reset(self) -> None:
         """As it was at first, on the chosen data set."""
         if self.training is not None:
@@ -151,6 +164,7 @@ class LiveTrainer(widgets.VBox):
 
     # What they show
 
+    @in_turn
     def _lay_out(self, values: dict) -> None:
         usual = defaults(self.algorithm.value)
         for name in values.keys() - usual.keys():
