@@ -165,8 +165,9 @@ class SweepFigure(Redrawn):
 
 def in_words(name: str, oracle: Oracle, acts: float, believes: float | None, truth: float) -> str:
     """Two lines on an agent: how well it acts (exact return), and whether it knows (discounted values at the start)."""
-    best = oracle.optimal_return
-    well = "it hardly ever arrives" if acts < -0.95 * oracle.maze.horizon else "it could do better"
+    best, worst = oracle.optimal_return, -oracle.maze.horizon
+    well = "it arrives late, or not at all" if acts < (best + worst) / 2 else "it could do better"
+    well = "it hardly ever arrives" if acts < 0.95 * worst else well
     well = "nearly as good as it gets" if acts >= 1.1 * best else well
     second = f"It learns no values; {truth:.1f} is true at the start."
     if believes is not None:

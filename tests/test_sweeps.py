@@ -15,6 +15,7 @@ from rlkit_mini.collecting import near_expert
 from rlkit_mini.evaluation import coverage
 from rlkit_mini.sweeps import ExplorationSweep, Sweep
 from rlkit_mini.training import History
+from rlkit_mini.views import in_words
 
 
 @functools.cache
@@ -263,3 +264,21 @@ def test_explorers_need_something_swept_and_whole_moments():
         ExplorationSweep.explore(RND(epsilon=[0.1, 0.3]), oracle, 10, 3)
     with pytest.raises(ValueError, match=r"steps 150 was not trained; expected one of \[100, 200, 300\]"):
         tiny_explorers().index({"rnd_weight": 1.0, "epsilon": 0.1, "steps": 150})
+
+
+@pytest.mark.parametrize(
+    ("acts", "words"),
+    [
+        (-20.7, "nearly as good as it gets"),
+        (-22.5, "nearly as good as it gets"),
+        (-25.0, "it could do better"),
+        (-84.0, "it could do better"),
+        (-87.0, "it arrives late, or not at all"),
+        (-142.0, "it arrives late, or not at all"),
+        (-150.0, "it hardly ever arrives"),
+    ],
+)
+def test_how_well_an_agent_acts_in_words(acts, words):
+    said = in_words("CQL", Oracle(MAZES["medium"]), acts, -10.0, -13.0)
+    assert said.startswith(f"CQL: return {acts:.1f} where -20.7 is possible: {words}.".replace("-", "−"))
+    assert said.endswith("At the start it believes −10.0, and −13.0 is true: overestimated by 3.0.")
