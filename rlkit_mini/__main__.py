@@ -60,7 +60,7 @@ def explore(
         overwrite: replace data sets of these ids.
     """
     experiment = _named(name, "explore")
-    for folder in (dataset_dir, out):
+    for folder in (dataset_dir / "pointmass", out / name):
         _check_writable(folder)
     root = dataset_dir.resolve()
     ids = [experiment.dataset] + [experiment.dataset.replace("-v0", f"-seed{seed}-v0") for seed in range(1, seeds)]
@@ -106,7 +106,7 @@ def train(
         course: the course's own settings.
     """
     experiment = _named(name, "train")
-    _check_writable(out)
+    _check_writable(out / name)
     _use_datasets_in(dataset_dir)
     result = run_training(experiment, seeds, steps, log_interval, course)
     print(Table([as_row(result.summary)]))
@@ -138,7 +138,7 @@ def finetune(
         course: the course's own settings.
     """
     experiment = _named(name, "finetune")
-    _check_writable(out)
+    _check_writable(out / name)
     _use_datasets_in(dataset_dir)
     result = run_fine_tuning(experiment, seeds, steps, online_steps, log_interval, course)
     print(Table([as_row(result.summary)]))
@@ -169,7 +169,8 @@ def sweep(
         out: where returns (JSON), the figure, the sweep for the slider and the finished parts go.
     """
     experiment = _named(name, "train")
-    _check_writable(out)
+    for folder in (out / name, out / "sweeps"):
+        _check_writable(folder)
     _use_datasets_in(dataset_dir)
     with processes(workers, scheduler) as executor:
         result = run_sweep(experiment, grid_of(grid), seeds, executor, folder=out / "sweeps")
@@ -266,6 +267,9 @@ def grade(
     """
     from rlkit_mini.grading import grade_notebooks, grade_tables  # of the notebooks' extra requirements
 
+    _check_writable(out.parent)
+    if out.exists() and not out.is_file():
+        raise OSError(f"{out} is no file; expected one to write to, such as results/grades.json")
     rows = grade_notebooks(notebooks, timeout, jobs)
     with whole_file(out) as part:
         part.write_text(json.dumps(rows, indent=1) + "\n")

@@ -170,6 +170,9 @@ def cut(experiment: Experiment, grid: Mapping[str, Sequence], seeds, evaluations
         if not values or len(set(values)) < len(values) or name in ("discount", "seeds"):
             hint = "; values are judged at one discount" if name == "discount" else ""
             raise ValueError(f"{name} cannot be swept over {values}; expected a setting and its distinct values{hint}")
+    for steps in grid.get("steps", ()):
+        if isinstance(steps, str) or not (steps >= 1 and steps % 1 == 0):
+            raise ValueError(f"steps is {steps}; expected a whole number of updates, at least 1")
     if not grid:
         raise ValueError("there is nothing to sweep; expected such as alpha=0,0.1,1")
     try:
@@ -230,8 +233,6 @@ def _part(experiment: Experiment, grid: Mapping[str, list], seeds, evaluations: 
     chosen = {name: values[side] for (name, values), side in zip(grid.items(), where, strict=True)}
     single = {name: values[0] for name, values in chosen.items() if name not in SWEEPABLE}
     dataset, updates = single.pop("dataset", experiment.dataset), single.pop("steps", experiment.steps)
-    if updates != int(updates) or updates < 1:
-        raise ValueError(f"steps is {updates}; expected a whole number of updates, at least 1")
     evaluations = min([evaluations, *map(int, grid.get("steps", [experiment.steps]))])  # as many for every part
     settings = experiment.settings | chosen | single
     settings = {name: value for name, value in settings.items() if name not in ("dataset", "steps")}

@@ -246,6 +246,21 @@ def test_a_full_or_read_only_disk_keeps_the_old_file(kind, full, disk, capsys):
     survived["disk"] += 1
 
 
+@pytest.mark.parametrize("kind", WRITERS)
+def test_what_is_no_file_is_never_replaced(kind, tmp_path, capsys):
+    names = ("file.safetensors", "file.json", "file.png")
+    for name in names:
+        os.mkfifo(tmp_path / name)  # as /dev/null is none either
+    if kind == "figure":
+        WRITERS[kind](tmp_path)
+        assert "shown but not saved (something that is no file is there" in capsys.readouterr().out
+    else:
+        with pytest.raises(OSError, match="something that is no file is there; expected a file or nothing"):
+            WRITERS[kind](tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_fifo()) == sorted(names)
+    assert len(list(tmp_path.iterdir())) == len(names)
+
+
 SAVED = """
 from rlkit_mini import load_dataset
 from rlkit_mini.data import save_dataset
