@@ -329,6 +329,8 @@ COMMANDS = [
     (["explore", "pointmass_easy_random", "--steps", "-3"], "steps is -3; expected an integer of at least 1"),
     (["explore", "pointmass_easy_random", "--dataset-dir", "/dev/null"], "/dev/null/pointmass cannot be"),
     (["report", "--out", "/dev/null"], "/dev/null cannot be written to"),
+    (["report", "--steps", "0"], "steps is 0; expected an integer of at least 1"),
+    (["report", "--jobs", "0"], "jobs is 0; expected an integer of at least 1"),
     (["bench", "--out", "/dev/null"], "/dev/null cannot be written to"),
     ([*SWEEP, "alpha=1", "--out", "/dev/null"], "/dev/null/pointmass_easy_cql cannot be written to"),
     ([*SWEEP, "steps=nan"], "steps is nan; expected a whole number of updates, at least 1"),
