@@ -8,6 +8,7 @@ import json
 import math
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -138,7 +139,9 @@ def processes(workers: int | None = None, scheduler: str | None = None) -> Itera
             f"workers is {workers} and scheduler {scheduler}; expected at least one worker, or a scheduler"
         )
     if workers:
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
+        ends_at_once = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_DFL)}  # keeps no half part
+        with ProcessPoolExecutor(workers, context, **ends_at_once) as pool:
             yield pool
     elif scheduler:
         try:

@@ -189,6 +189,28 @@ def test_a_killed_report_keeps_its_finished_parts_and_runs_the_missing_ones(tmp_
     survived["killed"] += 1
 
 
+INTERRUPTED = REPORT.replace('"medium-lazy: DQN")]', '"medium-lazy: DQN"), ("choose", "choosing: medium-lazy")]')
+INTERRUPTED = INTERRUPTED.replace("steps=2", "steps=int(sys.argv[2])")
+
+
+def test_an_interrupted_report_ends_at_once_and_keeps_no_half_part(tmp_path):
+    script, parts = tmp_path / "run.py", tmp_path / "out" / "parts"
+    script.write_text(INTERRUPTED)
+    command = [sys.executable, str(script), str(tmp_path / "out"), "2000"]
+    tried["interrupted"] += 1
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, text=True, start_new_session=True, **pipes)
+    while len(list(parts.glob("[!.]*.json"))) < 2:
+        assert process.poll() is None, "it ended without its parts"
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C: to the process and its workers
+    said, told = process.communicate()
+    assert told.count("Traceback") == 1, told  # this script's own
+    assert "what was learnt is kept" not in said  # no worker takes it as a wish to go on with what comes next
+    assert len(list(parts.iterdir())) == 2
+    survived["interrupted"] += 1
+
+
 # A full or read-only disk -------------------------------------------------------------------------------------------
 
 
