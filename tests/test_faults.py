@@ -196,13 +196,14 @@ INTERRUPTED = INTERRUPTED.replace("steps=2", "steps=int(sys.argv[2])")
 def test_an_interrupted_report_ends_at_once_and_keeps_no_half_part(tmp_path):
     script, parts = tmp_path / "run.py", tmp_path / "out" / "parts"
     script.write_text(INTERRUPTED)
-    command = [sys.executable, str(script), str(tmp_path / "out"), "2000"]
+    command = [sys.executable, str(script), str(tmp_path / "out"), "6000"]
     tried["interrupted"] += 1
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen(command, text=True, start_new_session=True, **pipes)
     while len(list(parts.glob("[!.]*.json"))) < 2:
         assert process.poll() is None, "it ended without its parts"
         time.sleep(0.001)
+    time.sleep(0.7)  # into the first training of the third part
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C: to the process and its workers
     said, told = process.communicate()
     assert told.count("Traceback") == 1, told  # this script's own
