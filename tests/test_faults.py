@@ -416,6 +416,18 @@ def test_an_absurd_shape_is_refused(shape, tmp_path):
     survived["absurd"] += 1
 
 
+def test_a_configuration_larger_than_any_memory_is_refused(tmp_path):
+    agent, path = DQN(hidden=(8,)), tmp_path / "file.safetensors"
+    agent.configuration["hidden"] = [10**6, 10**6]
+    agent.save(path)
+    tried["absurd"] += 1
+    with pytest.raises(ValueError, match="does not fit DQN"):
+        DQN.load(path)
+    survived["absurd"] += 1
+    with pytest.raises(ValueError, match="device is 'cuda:99'"):
+        DQN.load(path, device="cuda:99")
+
+
 def test_all_faults_that_were_tried_were_survived():
     print(f"\nfaults tried: {dict(tried)}")
     assert survived == tried

@@ -193,7 +193,7 @@ class Agent(nn.Module):
         try:
             with safetensors.safe_open(path, framework="pt") as file:
                 header = file.metadata() or {}
-            tensors = safetensors.torch.load_file(path, device=device)
+            tensors = safetensors.torch.load_file(path, device=str(_checked_device(device)))
         except safetensors.SafetensorError as error:
             raise ValueError(f"{path} is damaged or no safetensors file ({error}); save the agent again") from None
         if header.get("agent") != cls.__name__:
@@ -201,7 +201,7 @@ class Agent(nn.Module):
         try:
             agent = cls(**json.loads(header["configuration"]), device=device)
             agent.load_state_dict(tensors)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError, MemoryError) as error:
             reason = " ".join(" ".join(str(error).splitlines()[:2]).split())  # torch's second line says what differs
             raise ValueError(f"{path} does not fit {cls.__name__} ({reason}); save the agent again") from None
         return agent
