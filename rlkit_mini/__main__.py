@@ -62,7 +62,7 @@ def explore(
     """
     experiment = _named(name, "explore")
     use_one_thread()
-    for folder in (dataset_dir, out):
+    for folder in (dataset_dir / "pointmass", out / name):
         _check_writable(folder)
     root = dataset_dir.resolve()
     ids = [experiment.dataset] + [experiment.dataset.replace("-v0", f"-seed{seed}-v0") for seed in range(1, seeds)]
@@ -109,7 +109,7 @@ def train(
     """
     experiment = _named(name, "train")
     use_one_thread()
-    _check_writable(out)
+    _check_writable(out / name)
     _use_datasets_in(dataset_dir)
     result = run_training(experiment, seeds, steps, log_interval, course)
     print(Table([as_row(result.summary)]))
@@ -142,7 +142,7 @@ def finetune(
     """
     experiment = _named(name, "finetune")
     use_one_thread()
-    _check_writable(out)
+    _check_writable(out / name)
     _use_datasets_in(dataset_dir)
     result = run_fine_tuning(experiment, seeds, steps, online_steps, log_interval, course)
     print(Table([as_row(result.summary)]))
@@ -173,8 +173,8 @@ def sweep(
         out: where returns (JSON), the figure, the sweep for the slider and the finished parts go.
     """
     experiment = _named(name, "train")
-    use_one_thread()
-    _check_writable(out)
+    for folder in (out / name, out / "sweeps"):
+        _check_writable(folder)
     _use_datasets_in(dataset_dir)
     with processes(workers, scheduler) as executor:
         result = run_sweep(experiment, grid_of(grid), seeds, executor, folder=out / "sweeps")
@@ -271,6 +271,9 @@ def grade(
     """
     from rlkit_mini.grading import grade_notebooks, grade_tables  # of the notebooks' extra requirements
 
+    _check_writable(out.parent)
+    if out.exists() and not out.is_file():
+        raise OSError(f"{out} is no file; expected one to write to, such as results/grades.json")
     rows = grade_notebooks(notebooks, timeout, jobs)
     with whole_file(out) as part:
         part.write_text(json.dumps(rows, indent=1) + "\n")

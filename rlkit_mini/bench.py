@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -477,6 +479,10 @@ def measure_live(pictures: int = 40) -> list[dict]:
 
 def run_benchmark(seconds: float = 1.0, device: str = "cpu", peer: Path | None = None) -> dict[str, list[dict]]:
     """All tables, ready for JSON; `seconds` a measured rate, `peer` the Python of an environment with d3rlpy."""
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"seconds is {seconds}; expected more than 0")
+    if peer and not shutil.which(peer):
+        raise ValueError(f"peer is {peer}; expected a Python that can be run; `make bench-peer` makes one")
     return {
         "machine": [machine(device)],
         "training": measure_training(seconds, device),

@@ -20,7 +20,7 @@ from minari.data_collector import EpisodeBuffer
 from torch import Tensor
 
 from rlkit_mini.evaluation import episode_returns
-from rlkit_mini.mazes import MAZES, Catalogue, Maze, UnknownNameError
+from rlkit_mini.mazes import MAZES, Catalogue, Maze, UnknownNameError, check_maze
 from rlkit_mini.pointmass import ACTIONS
 
 os.environ.setdefault("MINARI_DATASETS_PATH", str(Path(__file__).resolve().parent.parent / "datasets"))
@@ -60,7 +60,8 @@ class Transitions:
         maze: where they were made.
 
     Raises:
-        ValueError: columns of another type or shape, or of unequal lengths.
+        ValueError: columns of another type or shape, or of unequal lengths; actions that there are not, places outside
+            the maze, rewards that are not finite.
     """
 
     observations: Tensor
@@ -77,8 +78,12 @@ class Transitions:
             if not isinstance(column, Tensor) or column.shape != expected or column.dtype != kind:
                 given = f"{column.dtype} {tuple(column.shape)}" if isinstance(column, Tensor) else type(column).__name__
                 raise ValueError(f"{name} are {given}; expected a tensor of {kind} {expected}")
-        if not isinstance(self.maze, Maze):
-            raise ValueError(f"maze is {self.maze!r}; expected one of MAZES, such as MAZES['medium']")
+        if not (self.actions.eq(self.actions.clamp(0, len(ACTIONS) - 1)).all() and self.rewards.isfinite().all()):
+            raise ValueError(f"there are actions outside 0..{len(ACTIONS) - 1}, or rewards that are not finite")
+        for name in ("observations", "next_observations"):
+            if not ((getattr(self, name) - 0.5).abs() <= 0.5).all():
+                raise ValueError(f"there are {name} outside [0, 1]; expected positions over the maze's shape")
+        check_maze(self.maze)
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -245,15 +250,6 @@ def _columns(dataset_id: str) -> list[Tensor]:
     columns = [
         np.concatenate(column).astype(kind) for column, kind in zip(zip(*parts, strict=True), kinds, strict=True)
     ]
-    observations, actions, *_ = columns
-    if [len(column) for column in columns] != [len(actions)] * 6 or observations.shape[1:] != (2,):
-        raise ValueError(f"columns have shapes {', '.join(str(column.shape) for column in columns)}")
-    if not (np.abs(observations - 0.5) <= 0.5).all():
-        raise ValueError("observations outside [0, 1]")
-    if not np.isfinite(columns[2]).all():
-        raise ValueError("rewards that are not finite")
-    if actions.min() < 0 or actions.max() >= len(ACTIONS):
-        raise ValueError(f"actions outside 0..{len(ACTIONS) - 1}")
     return [torch.from_numpy(column) for column in columns]
 
 
@@ -290,7 +286,7 @@ def _maze_of(folder: Path) -> Maze:
         ours = {"observation_space", "action_space"} <= metadata.keys() and not any(
             spec["entry_point"] != "rlkit_mini.pointmass:PointmassEnv" or spec["additional_wrappers"] for spec in specs
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         found, ours = set(), False
     if len(found) != 1 or not ours:
         raise ValueError(f"{folder} is not from a Pointmass maze, or damaged; collect it again with `make datasets`")

@@ -11,9 +11,9 @@ import torch
 
 from rlkit_mini.agents.awac import expected_value
 from rlkit_mini.agents.dqn import DQN, td_target, value_of_action
-from rlkit_mini.mazes import Maze
+from rlkit_mini.mazes import Maze, check_maze
 from rlkit_mini.networks import Adam, observation_network
-from rlkit_mini.pointmass import ACTIONS, sample_actions, transition
+from rlkit_mini.pointmass import ACTIONS, check_count, sample_actions, transition
 
 if TYPE_CHECKING:
     from rlkit_mini.data import Transitions
@@ -118,18 +118,31 @@ def rollout_returns(policy, maze: Maze, episodes: int, seed: int = 0) -> np.ndar
     Args:
         policy: maps observations (n, 2) to action probabilities (n, 5).
     """
-    if episodes < 1:
-        raise ValueError(f"episodes is {episodes}; expected at least 1")
+    check_maze(maze)
+    check_count("episodes", episodes)
     rng = np.random.default_rng(seed)
     positions = np.tile(np.array(maze.start, dtype=np.float64), (episodes, 1))
     returns, going = np.zeros(episodes), np.ones(episodes, dtype=bool)
     for _ in range(maze.horizon):
-        probabilities = np.asarray(policy(maze.observe(positions)))
+        probabilities = np.asarray(_asked(policy, maze.observe(positions)))
+        if probabilities.ndim != 2:
+            raise ValueError(f"policy gives {probabilities.shape}; expected one policy's probabilities ({episodes}, 5)")
         actions = sample_actions(probabilities, rng.random(episodes))
         positions, rewards, terminations = transition(maze, positions, actions, rng.standard_normal((episodes, 2)))
         returns += rewards * going
         going &= ~terminations
     return returns
+
+
+def _asked(policy, observations) -> torch.Tensor:
+    """A policy's action probabilities (..., n, 5) at observations (n, 2); raises where they are none."""
+    probabilities = torch.as_tensor(policy(observations))
+    if probabilities.shape[-2:] != (len(observations), len(ACTIONS)):
+        given = tuple(probabilities.shape)
+        raise ValueError(f"policy gives {given}; expected probabilities (..., {len(observations)}, 5)")
+    if not ((probabilities >= 0).all() and ((probabilities.sum(dim=-1) - 1).abs() <= 1e-3).all()):
+        raise ValueError("policy is no distribution; expected probabilities >= 0 that sum to 1 over the actions")
+    return probabilities
 
 
 # Choosing an agent without acting, on transitions that it was not trained on
@@ -176,9 +189,7 @@ def fitted_q_evaluation(
             "transitions; expected at least 1 of each"
         )
     after, start = transitions.next_observations, transitions.maze.observe(np.array([transitions.maze.start]))
-    probabilities, at_start = (torch.as_tensor(policy(places)).float() for places in (after, torch.from_numpy(start)))
-    if probabilities.shape[-2:] != (len(after), len(ACTIONS)):
-        raise ValueError(f"policy gives {tuple(probabilities.shape)}; expected probabilities (..., {len(after)}, 5)")
+    probabilities, at_start = (_asked(policy, places).float() for places in (after, torch.from_numpy(start)))
     single, members = probabilities.ndim == 2, len(probabilities) if probabilities.ndim == 3 else 1
     probabilities, at_start = probabilities.expand(members, -1, -1), at_start.expand(members, -1, -1)
     device, rng = probabilities.device, np.random.default_rng(seed)

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from tqdm.auto import trange
 
-from rlkit_mini.agents.agent import Agent
+from rlkit_mini.agents.agent import Agent, check_agent
 from rlkit_mini.data import Transitions
-from rlkit_mini.mazes import Maze
-from rlkit_mini.pointmass import ACTIONS, sample_actions, transition
+from rlkit_mini.mazes import Maze, check_maze
+from rlkit_mini.pointmass import ACTIONS, check_count, sample_actions, transition
 from rlkit_mini.replay import Replay
 
 LOOK = 500  # steps between two looks at whether the losses are finite
@@ -37,8 +37,9 @@ def explore(
     Raises:
         TrainingDivergedError: a loss became infinite or no number; its `history` is what was collected until then.
     """
-    if steps < 1:
-        raise ValueError(f"steps is {steps}; expected at least 1")
+    check_agent(agent)
+    check_maze(maze)
+    check_count("steps", steps)
     replay = Replay(agent, None, room=steps)
     interaction, losses = interact(agent, maze, replay), None
     try:

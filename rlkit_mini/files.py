@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from contextlib import contextmanager
@@ -10,8 +11,13 @@ from pathlib import Path
 
 @contextmanager
 def whole_file(path: str | os.PathLike):
-    """A path to write to, beside `path` and with its ending; without an error it becomes `path`, else it goes."""
+    """A path to write to, beside `path` and with its ending; without an error it becomes `path`, else it goes.
+
+    Only a file is ever replaced: no folder, and no device such as /dev/null.
+    """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "something that is no file is there; expected a file or nothing", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)

@@ -60,8 +60,8 @@ def grade_notebooks(paths: Sequence[Path], timeout: float = 60.0, jobs: int | No
         ValueError: there is no file at a path, or none of the files is a notebook.
     """
     paths = list(dict.fromkeys(paths))
-    if not paths or not timeout > 0 or (jobs is not None and jobs < 1):
-        raise ValueError("grading needs at least one notebook, a timeout above 0 and at least one job")
+    if not paths or not 0 < timeout <= 86_400 or (jobs is not None and jobs < 1):
+        raise ValueError("grading needs at least one notebook, a timeout from 0 to 86,400 s and at least one job")
     for path in paths:
         if not path.is_file():
             raise ValueError(f"{path} is no file: name the notebooks to grade, such as submissions/*/05_*.ipynb")

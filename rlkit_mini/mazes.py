@@ -23,7 +23,9 @@ class Catalogue(dict):
         self.kind = kind
 
     def __missing__(self, name):
-        close = difflib.get_close_matches(str(name), self, n=3, cutoff=0.5) or list(self)[:4]
+        lower = {key.lower(): key for key in self}
+        close = difflib.get_close_matches(str(name).lower(), lower, n=3, cutoff=0.5)
+        close = [lower[key] for key in close] or list(self)[:4]
         hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "there is none at all"
         raise UnknownNameError(f"unknown {self.kind} {name!r}; {hint}")
 
@@ -65,6 +67,12 @@ class Maze:
 
     def __repr__(self) -> str:
         return f"Maze({self.name!r}, shape={self.shape}, horizon={self.horizon})"
+
+
+def check_maze(maze) -> None:
+    """Raise a TypeError where something else than a maze was given, such as its name."""
+    if not isinstance(maze, Maze):
+        raise TypeError(f"maze is {maze!r}; expected one of MAZES, such as MAZES['medium']")
 
 
 def _draw(name, drawing, scale, start, goal, goal_radius, horizon) -> Maze:

@@ -24,7 +24,7 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from rlkit_mini.files import whole_file
-from rlkit_mini.mazes import Maze
+from rlkit_mini.mazes import Maze, check_maze
 from rlkit_mini.pointmass import ACTIONS, NOISE_SCALE, SUBSTEPS, transition
 
 RESOLUTION = {"easy": 8, "medium": 8, "hard": 2, "veryhard": 4}  # what half-trained policies need to be judged fairly
@@ -48,8 +48,7 @@ class Oracle:
     """
 
     def __init__(self, maze: Maze, discount: float = 0.95, resolution: int | None = None) -> None:
-        if not isinstance(maze, Maze):
-            raise TypeError(f"maze is {maze!r}; expected one of MAZES, such as MAZES['medium']")
+        check_maze(maze)
         if not (isinstance(discount, (int, float, np.number)) and 0 <= discount < 1):
             raise ValueError(f"discount is {discount!r}; expected 0 <= discount < 1")
         resolution = RESOLUTION.get(maze.name, 4) if resolution is None else resolution

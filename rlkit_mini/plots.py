@@ -368,7 +368,11 @@ def draw_phases(ax, returns, rows, columns, limits: tuple[float, float], bar: bo
 
 
 def draw_references(ax, references: dict[str, float]) -> None:
-    """Labelled horizontal lines such as {"J*": -20.2, "behaviour": -24.0}; draw them last, labels keep apart."""
+    """Labelled horizontal lines such as {"J*": -20.2, "behaviour": -24.0}; draw them last, labels keep apart.
+
+    One that is not finite, such as the mean return of data without a finished episode, is left out.
+    """
+    references = {name: value for name, value in references.items() if np.isfinite(value)}
     low, high = ax.get_ylim()
     margin = 0.04 * (high - low)
     low = min([low, *(value - margin for value in references.values())])

@@ -81,7 +81,8 @@ def draw(maze: Maze, position: tuple[float, float], pixels_per_cell: int = 16) -
     return picture.transpose(1, 0, 2)[::-1].copy()
 
 
-def _check_count(name: str, count) -> None:
+def check_count(name: str, count) -> None:
+    """Raise a ValueError where a count is no integer of at least 1."""
     if not (isinstance(count, (int, np.integer)) and count >= 1):
         raise ValueError(f"{name} is {count!r}; expected an integer of at least 1")
 
@@ -148,14 +149,14 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
-        _check_count("num_envs", num_envs)
+        check_count("num_envs", num_envs)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         if self.autoreset_mode == AutoresetMode.DISABLED:
             raise ValueError("autoreset_mode is DISABLED; expected NEXT_STEP or SAME_STEP")
         self.metadata = PointmassEnv.metadata | {"autoreset_mode": self.autoreset_mode}
         self.num_envs, self.maze, self.render_mode = num_envs, MAZES[maze], _known_render_mode(render_mode)
         self.max_episode_steps = self.maze.horizon if max_episode_steps is None else max_episode_steps
-        _check_count("max_episode_steps", self.max_episode_steps)
+        check_count("max_episode_steps", self.max_episode_steps)
         self.single_observation_space = gym.spaces.Box(0, 1, (2,), np.float32)
         self.single_action_space = gym.spaces.Discrete(len(ACTIONS))
         self.observation_space = gym.vector.utils.batch_space(self.single_observation_space, num_envs)

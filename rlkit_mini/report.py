@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import multiprocessing
 import os
 import re
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,9 @@ from rlkit_mini.experiments import EXPERIMENTS, Experiment, as_row, run_explorat
 from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import Oracle
+from rlkit_mini.pointmass import check_count
 from rlkit_mini.snippets import DIFFERENCES, EXPLORED, TRAINED, gap, run_difference
+from rlkit_mini.sweeping import processes
 from rlkit_mini.tables import markdown_table, start_values, with_interval
 from rlkit_mini.training import train_offline
 
@@ -162,6 +163,9 @@ def run_report(folder: Path, seeds: int = 8, steps: int | None = None, jobs: int
 
     A part remembers what it was made with, and is missing where that has changed since, or where it cannot be read.
     """
+    for name, count in (("steps", steps), ("jobs", jobs)):
+        if count is not None:
+            check_count(name, count)
     results, missing = {}, []
     for kind, name in parts():
         file = re.sub("[^a-z0-9.]+", "-", f"{kind} {name}, {seeds} seeds, {steps or 'all'} steps".lower())
@@ -173,13 +177,15 @@ def run_report(folder: Path, seeds: int = 8, steps: int | None = None, jobs: int
             results[name] = part["result"]
         except (OSError, ValueError, KeyError, TypeError):
             missing.append((kind, name, path, facts))
-    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
-    with ProcessPoolExecutor(jobs or os.cpu_count(), mp_context=context) as pool:
+    with processes(jobs or os.cpu_count()) as pool:
         running = {pool.submit(run_part, *entry[:2], seeds, steps): entry for entry in missing}
         try:
             for future in tqdm(as_completed(running), total=len(running), desc="report", unit="part"):
-                _, name, path, facts = running[future]
-                results[name] = future.result()
+                kind, name, path, facts = running[future]
+                try:
+                    results[name] = future.result()
+                except Exception as error:
+                    raise RuntimeError(f"{kind} {name} failed ({error}); the parts that finished are kept") from None
                 with whole_file(path) as part:
                     part.write_text(json.dumps({"made_with": facts, "result": results[name]}, indent=1) + "\n")
         except BaseException:

@@ -8,6 +8,7 @@ import json
 import math
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -138,7 +139,9 @@ def processes(workers: int | None = None, scheduler: str | None = None) -> Itera
             f"workers is {workers} and scheduler {scheduler}; expected at least one worker, or a scheduler"
         )
     if workers:
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
+        ends_at_once = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_DFL)}  # keeps no half part
+        with ProcessPoolExecutor(workers, context, **ends_at_once) as pool:
             yield pool
     elif scheduler:
         try:
@@ -170,6 +173,9 @@ def cut(experiment: Experiment, grid: Mapping[str, Sequence], seeds, evaluations
         if not values or len(set(values)) < len(values) or name in ("discount", "seeds"):
             hint = "; values are judged at one discount" if name == "discount" else ""
             raise ValueError(f"{name} cannot be swept over {values}; expected a setting and its distinct values{hint}")
+    for steps in grid.get("steps", ()):
+        if isinstance(steps, str) or not (steps >= 1 and steps % 1 == 0):
+            raise ValueError(f"steps is {steps}; expected a whole number of updates, at least 1")
     if not grid:
         raise ValueError("there is nothing to sweep; expected such as alpha=0,0.1,1")
     try:
@@ -230,8 +236,6 @@ def _part(experiment: Experiment, grid: Mapping[str, list], seeds, evaluations: 
     chosen = {name: values[side] for (name, values), side in zip(grid.items(), where, strict=True)}
     single = {name: values[0] for name, values in chosen.items() if name not in SWEEPABLE}
     dataset, updates = single.pop("dataset", experiment.dataset), single.pop("steps", experiment.steps)
-    if updates != int(updates) or updates < 1:
-        raise ValueError(f"steps is {updates}; expected a whole number of updates, at least 1")
     evaluations = min([evaluations, *map(int, grid.get("steps", [experiment.steps]))])  # as many for every part
     settings = experiment.settings | chosen | single
     settings = {name: value for name, value in settings.items() if name not in ("dataset", "steps")}

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from tqdm.auto import trange
 
-from rlkit_mini.agents.agent import Agent, TrainingDivergedError
+from rlkit_mini.agents.agent import Agent, TrainingDivergedError, check_agent
 from rlkit_mini.data import Transitions
 from rlkit_mini.exploration import interact
-from rlkit_mini.mazes import Maze
+from rlkit_mini.mazes import Maze, check_maze
 from rlkit_mini.oracle import Oracle
+from rlkit_mini.pointmass import check_count
 from rlkit_mini.replay import Replay, uniform_picks
 
 
@@ -104,9 +105,10 @@ def fine_tune(
     Raises:
         TrainingDivergedError: a loss became infinite or no number.
     """
+    check_maze(maze)
     _check_request(agent, data, oracle, steps=steps, evaluations=evaluations)
-    if updates < 0 or not 0 <= epsilon <= 1:
-        raise ValueError(f"updates is {updates} and epsilon {epsilon}; expected updates >= 0 and epsilon in [0, 1]")
+    if not (isinstance(updates, (int, np.integer)) and updates >= 0 and 0 <= epsilon <= 1):
+        raise ValueError(f"updates is {updates} and epsilon {epsilon}; expected an integer >= 0, and a share in [0, 1]")
     if data is None and updates:
         raise ValueError(f"updates is {updates}, and data None; expected data, or updates=0")
     if oracle and oracle.maze != maze:
@@ -176,13 +178,23 @@ def _named(mazes: set[Maze]) -> str:
 
 
 def _check_request(agent: Agent, data, oracle: Oracle | None, **counts: int) -> None:
+    check_agent(agent)
     if not agent.batch_size:
         raise TypeError(f"{type(agent).__name__} does not learn from data; train BC, DQN, CQL, AWAC or IQL")
-    if min(counts.values()) < 1:
-        (first, one), (second, other) = counts.items()
-        raise ValueError(f"{first} is {one} and {second} {other}; expected both to be at least 1")
-    others = _mazes(data) - {oracle.maze if oracle else None}
-    if oracle and others:
+    for name, count in counts.items():
+        check_count(name, count)
+    for transitions in [] if data is None else data if isinstance(data, (list, tuple)) else [data]:
+        if not isinstance(transitions, Transitions):
+            given = type(transitions).__name__
+            raise TypeError(
+                f"data is of type {given}; expected Transitions, such as load_dataset('pointmass/medium-rnd-v0')"
+            )
+    if oracle is None:
+        return
+    if not isinstance(oracle, Oracle):
+        raise TypeError(f"oracle is {oracle!r}; expected that of the data's maze, Oracle(data.maze)")
+    others = _mazes(data) - {oracle.maze}
+    if others:
         raise ValueError(f"the oracle is of {oracle.maze}, the data of {_named(others)}")
 
 

@@ -37,7 +37,7 @@ from rlkit_mini.painting import paint
 from rlkit_mini.pointmass import PointmassEnv, PointmassVectorEnv
 from rlkit_mini.replay import uniform_picks
 from rlkit_mini.sweeps import Sweep
-from rlkit_mini.widgets import data_painter, live_trainer, scrub
+from rlkit_mini.widgets import data_painter, gallery_panel, live_trainer, probe, scrub
 
 MEDIUM = MAZES["medium"]
 ORACLE = Oracle(MEDIUM, resolution=2)
@@ -108,6 +108,7 @@ TABLE = {
     ],
     "maze": [
         (lambda: MAZES["hart"], UnknownNameError, "unknown maze 'hart'; did you mean 'hard'"),
+        (lambda: MAZES["HARD"], UnknownNameError, "unknown maze 'HARD'; did you mean 'hard'"),
         (lambda: drawn("..\n."), ValueError, "map of 'mine' is no rectangle.*; expected rows of equal length"),
         (lambda: drawn("..\n.x"), ValueError, "map of 'mine' is no rectangle of '.' and '#'"),
         (lambda: drawn(""), ValueError, "map of 'mine' is no rectangle.*expected rows"),
@@ -124,6 +125,7 @@ TABLE = {
         (lambda: ORACLE.evaluate("best"), ValueError, f"policy is a str without a shape; {NO_POLICY}"),
         (lambda: ORACLE.evaluate([[1, 2], [3]]), ValueError, f"policy is a list without a shape; {NO_POLICY}"),
         (lambda: ORACLE.evaluate(lambda places: None), ValueError, rf"shape \(\); {NO_POLICY}"),
+        (lambda: ORACLE.evaluate(LEARNER), TypeError, "DQN is an agent; expected its policy, agent.policy"),
         (lambda: ORACLE.evaluate(UNIFORM * 2), ValueError, NO_DISTRIBUTION),
         (lambda: ORACLE.evaluate(UNIFORM * np.nan), ValueError, NO_DISTRIBUTION),
         (lambda: ORACLE.evaluate(-UNIFORM), ValueError, NO_DISTRIBUTION),
@@ -149,7 +151,16 @@ TABLE = {
             "observations are torch.float64.*expect",
         ),
         (lambda: changed(rewards=DATA.rewards.numpy()), ValueError, "rewards are ndarray; expected a tensor of"),
-        (lambda: changed(maze="medium"), ValueError, "maze is 'medium'; expected one of MAZES"),
+        (lambda: changed(maze="medium"), TypeError, "maze is 'medium'; expected one of MAZES"),
+        (lambda: changed(actions=DATA.actions + 4), ValueError, "there are actions outside 0..4"),
+        (lambda: changed(actions=DATA.actions - 1), ValueError, "there are actions outside 0..4"),
+        (lambda: changed(rewards=DATA.rewards / 0), ValueError, "or rewards that are not finite"),
+        (lambda: changed(observations=DATA.observations * 6), ValueError, r"observations outside \[0, 1\]; expected"),
+        (
+            lambda: changed(next_observations=DATA.observations * np.nan),
+            ValueError,
+            r"next_observations outside \[0, 1\]",
+        ),
     ],
     "agent": [
         (lambda: DQN(learning_rate=-1), ValueError, r"learning_rate is -1; expected a finite number in \(0, inf\)"),
@@ -159,7 +170,10 @@ TABLE = {
         (lambda: DQN(hidden=64), ValueError, r"hidden is 64; expected the sizes of the layers, such as \(64, 64\)"),
         (lambda: DQN(hidden=(0,)), ValueError, r"hidden is \(0,\); expected the sizes of the layers"),
         (lambda: DQN(features="x"), ValueError, "features is 'x'; expected 'fourier' or 'position'"),
-        (lambda: DQN(device="gpu"), RuntimeError, "Expected one of cpu, cuda.*: gpu"),
+        (lambda: DQN(device="gpu"), ValueError, "device is 'gpu' .*; expected 'cpu', or one that this machine has"),
+        (lambda: DQN(device="cuda:99"), ValueError, "device is 'cuda:99' .*; expected 'cpu', or one that this machine"),
+        (lambda: RND(rnd_features=0), ValueError, r"rnd_features is 0; expected a finite number in \[1, inf\)"),
+        (lambda: RND(rnd_features=1.5), ValueError, r"rnd_features is 1.5; expected an integer in \[1, inf\)"),
         (lambda: DQN(seeds="abc"), ValueError, f"seeds is 'abc'{SEEDS}"),
         (lambda: DQN(seeds=1.5), ValueError, f"seeds is 1.5{SEEDS}"),
         (lambda: DQN(seeds=10**9), ValueError, f"seeds is 1000000000{SEEDS}"),
@@ -177,18 +191,36 @@ TABLE = {
         (lambda: DQN.load(__file__), ValueError, "damaged or no safetensors file.*save the agent again"),
     ],
     "training": [
-        (lambda: trained(updates=-1), ValueError, "updates is -1 .*; expected both to be at least 1"),
-        (lambda: trained(evaluations=0), ValueError, "evaluations 0; expected both to be at least 1"),
+        (lambda: trained(updates=-1), ValueError, "updates is -1; expected an integer of at least 1"),
+        (lambda: trained(updates=2e4), ValueError, "updates is 20000.0; expected an integer of at least 1"),
+        (lambda: trained(updates="5"), ValueError, "updates is '5'; expected an integer of at least 1"),
+        (lambda: trained(evaluations=0), ValueError, "evaluations is 0; expected an integer of at least 1"),
+        (lambda: trained(DQN), TypeError, r"agent is <class .*DQN'>; expected an agent, such as CQL\("),
+        (
+            lambda: trained(data="pointmass/medium-rnd-v0"),
+            TypeError,
+            "data is of type str; expected Transitions, such as",
+        ),
+        (lambda: trained(data=["a", "b"]), TypeError, "data is of type str; expected Transitions, such as"),
+        (lambda: trained(oracle=MEDIUM), TypeError, r"oracle is Maze\('medium'.*; expected .*Oracle\(data.maze\)"),
         (lambda: trained(data=DATA[:0]), ValueError, r"data sets of \[0\] transitions; expected equal lengths"),
         (lambda: trained(data=[DATA] * 3), ValueError, "3 data sets for 2 members; expected one, or one a member"),
         (lambda: trained(data=EASY, oracle=ORACLE), ValueError, r"oracle is of Maze\('medium'.*the data of Maze\('ea"),
         (lambda: trained(RandomAgent()), TypeError, "RandomAgent does not learn from data; train BC, DQN"),
         (lambda: trained(RND()), RuntimeError, r"RND does not know where episodes start; it learns in explore"),
-        (lambda: explore(RandomAgent(), MEDIUM, steps=0), ValueError, "steps is 0; expected at least 1"),
-        (lambda: tuned(steps=0), ValueError, "steps is 0 .*; expected both to be at least 1"),
+        (lambda: explore(RandomAgent(), MEDIUM, steps=0), ValueError, "steps is 0; expected an integer of at"),
+        (
+            lambda: explore(RandomAgent(), MEDIUM, 1e4),
+            ValueError,
+            "steps is 10000.0; expected an integer of at least 1",
+        ),
+        (lambda: explore(RandomAgent(), "medium"), TypeError, "maze is 'medium'; expected one of MAZES"),
+        (lambda: explore(RND, MEDIUM), TypeError, r"agent is <class .*RND'>; expected an agent, such as CQL\("),
+        (lambda: tuned(steps=0), ValueError, "steps is 0; expected an integer of at least 1"),
+        (lambda: tuned(updates=1.5), ValueError, "updates is 1.5 .*; expected an integer >= 0, and a share"),
         (lambda: tuned(epsilon=1.5), ValueError, "epsilon 1.5; expected"),
         (lambda: tuned(data=EASY), ValueError, r"data is from Maze\('easy'.*expected the same"),
-        (lambda: tuned(maze="medium"), ValueError, "the maze to go on in is medium; expected the same"),
+        (lambda: tuned(maze="medium"), TypeError, "maze is 'medium'; expected one of MAZES"),
     ],
     "evaluation": [
         (lambda: interquartile_mean([]), ValueError, r"values have shape \(0,\); expected at least one number"),
@@ -202,7 +234,17 @@ TABLE = {
             ValueError,
             r"not all in the maze; expected \(n, 2\), at most \(6, 6",
         ),
-        (lambda: rollout_returns(None, MEDIUM, 0), ValueError, "episodes is 0; expected at least 1"),
+        (lambda: rollout_returns(None, MEDIUM, 0), ValueError, "episodes is 0; expected an integer of at least 1"),
+        (lambda: rollout_returns(None, "medium", 1), TypeError, "maze is 'medium'; expected one of MAZES"),
+        (lambda: rollout_returns(LEARNER.policy, MEDIUM, 3), ValueError, r"\(2, 3, 5\); expected one policy's probab"),
+        (
+            lambda: rollout_returns(lambda o: np.full((len(o), 3), 1 / 3), MEDIUM, 2),
+            ValueError,
+            r"gives \(2, 3\); expe",
+        ),
+        (lambda: rollout_returns(lambda o: np.full((len(o), 5), np.nan), MEDIUM, 2), ValueError, NO_DISTRIBUTION),
+        (lambda: fitted_q_evaluation(DATA, LEARNER.q_values), ValueError, NO_DISTRIBUTION),
+        (lambda: fitted_q_evaluation(DATA, LEARNER), TypeError, "DQN is an agent; expected its policy, agent.policy"),
         (lambda: fitted_q_evaluation(DATA, None, updates=0), ValueError, "updates is 0.*; expected at least 1 of each"),
     ],
     "exercise": [
@@ -222,6 +264,11 @@ TABLE = {
         (lambda: paint("medium", [(np.nan, 0.5)]), ValueError, r"\(nan, 0.5\) is not free in the medium maze; exp"),
         (lambda: paint("medium", [], episodes=0), ValueError, "episodes is 0; expected an integer from 1 to 100"),
         (lambda: paint("medium", [], noise=np.nan), ValueError, r"noise is nan; expected a share in \[0, 1\]"),
+        (lambda: scrub(LEARNER), TypeError, r"sweep is of type DQN; expected a Sweep, such as Sweep.of\("),
+        (lambda: probe(LEARNER), TypeError, "subject is a DQN; expected the live trainer, or agents and their data"),
+        (lambda: gallery_panel("mediun"), UnknownNameError, "unknown maze 'mediun'; did you mean 'medium'"),
+        (lambda: gallery_panel("easy", "cql"), UnknownNameError, "unknown algorithm 'cql'; did you mean 'CQL'"),
+        (lambda: gallery_panel(setting={"alpha": 2}), ValueError, r"alpha 2 was not trained; expected one of \[0.03, "),
         (lambda: scrub(sweep(), setting={"alpha": 3.0}), ValueError, "alpha 3.0 was not trained; expected one of"),
         (lambda: scrub(sweep(), setting={"beta": 3.0}), ValueError, r"setting names \['alpha', 'beta'\]; expected"),
     ],
@@ -266,20 +313,34 @@ def test_the_table_is_long():
 
 
 TRAIN = ["train", "pointmass_easy_dqn", "--steps", "1", "--seeds", "1"]
+SWEEP = ["sweep", "pointmass_easy_cql", "--grid"]
 COMMANDS = [
     (["train", "pointmass_medum_cql"], "did you mean 'pointmass_medium_cql"),
     (["explore", "pointmass_easy_dqn"], "pointmass_easy_dqn is run by `train pointmass_easy_dqn`"),
     (["finetune", "pointmass_easy_dqn"], "is run by `train pointmass_easy_dqn`"),
     ([*TRAIN, "--seeds", "-1"], "seeds is -1; expected a positive count"),
-    ([*TRAIN, "--steps", "0"], "updates is 0 and evaluations 10; expected both to be at least 1"),
+    ([*TRAIN, "--steps", "0"], "updates is 0; expected an integer of at least 1"),
     ([*TRAIN, "--log-interval", "0"], "log_interval is 0; expected at least 1"),
     ([*TRAIN, "--dataset-dir", "nowhere"], "unknown data set 'pointmass/easy-rnd-v0'; there is none at all"),
-    ([*TRAIN, "--out", "/dev/null/x"], "/dev/null/x cannot be written to; expected a folder that can"),
-    (["explore", "pointmass_easy_random", "--steps", "-3"], "steps is -3; expected at least 1"),
-    (["explore", "pointmass_easy_random", "--dataset-dir", "/dev/null"], "/dev/null cannot be written to"),
+    (
+        [*TRAIN, "--out", "/dev/null/x"],
+        "/dev/null/x/pointmass_easy_dqn cannot be written to; expected a folder that can",
+    ),
+    (["explore", "pointmass_easy_random", "--steps", "-3"], "steps is -3; expected an integer of at least 1"),
+    (["explore", "pointmass_easy_random", "--dataset-dir", "/dev/null"], "/dev/null/pointmass cannot be"),
     (["report", "--out", "/dev/null"], "/dev/null cannot be written to"),
+    (["report", "--steps", "0"], "steps is 0; expected an integer of at least 1"),
+    (["report", "--jobs", "0"], "jobs is 0; expected an integer of at least 1"),
     (["bench", "--out", "/dev/null"], "/dev/null cannot be written to"),
-    (["sweep", "pointmass_easy_cql", "--grid", "alpha=1", "--out", "/dev/null"], "/dev/null cannot be written to"),
+    ([*SWEEP, "alpha=1", "--out", "/dev/null"], "/dev/null/pointmass_easy_cql cannot be written to"),
+    ([*SWEEP, "steps=nan"], "steps is nan; expected a whole number of updates, at least 1"),
+    ([*SWEEP, "steps=2,inf"], "steps is inf; expected a whole number of updates, at least 1"),
+    ([*SWEEP, "steps=many"], "steps is many; expected a whole number of updates, at least 1"),
+    ([*SWEEP, "dataset=5"], "unknown data set '5.0'; did you mean"),
+    ([*SWEEP, "dataset=walked/easy-1..2"], "'walked/easy-1..2' is no data set; expected such as walked/medium-0.1"),
+    ([*SWEEP, "device=cuda:99"], "device is 'cuda:99' ("),
+    (["bench", "--seconds", "0"], "seconds is 0.0; expected more than 0"),
+    (["bench", "--peer", "nowhere"], "peer is nowhere; expected a Python that can be run"),
     (["grade", "nowhere.ipynb"], "nowhere.ipynb is no file: name the notebooks to grade"),
 ]
 
@@ -297,6 +358,33 @@ def test_the_command_line_says_it_in_one_line_with_exit_code_two(arguments, word
     assert words in told[-1]
     assert not any("Traceback" in line for line in told)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        (TRAIN, "results/pointmass_easy_dqn"),
+        (["explore", "pointmass_easy_random", "--steps", "1"], "results/pointmass_easy_random"),
+        (["explore", "pointmass_easy_random", "--steps", "1"], "results/datasets/pointmass"),
+        ([*SWEEP, "steps=1"], "results/pointmass_easy_cql"),
+        ([*SWEEP, "steps=1"], "results/sweeps"),
+        (["grade", "05.ipynb", "--out", "results/grades"], "results"),
+    ],
+)
+def test_a_file_in_the_way_is_told_before_the_work(arguments, place, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", os.environ["MINARI_DATASETS_PATH"])
+    monkeypatch.setattr(sys, "argv", ["rlkit_mini", *arguments])
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).write_text("x")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert "cannot be written to; expected a folder that can, or a new one" in told.err
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("arguments", [["trian"], ["train"], [*TRAIN, "--sedes", "3"], [*TRAIN, "--seeds", "many"]])

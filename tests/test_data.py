@@ -322,6 +322,7 @@ DAMAGES = {
     "truncated metadata": lambda folder: (folder / "metadata.json").write_text(
         (folder / "metadata.json").read_text()[:-50]
     ),
+    "deep metadata": lambda folder: (folder / "metadata.json").write_text("[" * 200_000),
     "other metadata": lambda folder: (folder / "metadata.json").write_text("[1, 2]"),
     "no specification": lambda folder: edited(folder / "metadata.json", env_spec=None, eval_env_spec=None),
     "other mazes": lambda folder: edited(folder / "metadata.json", env_spec=gym.spec(MAZES["hard"].env_id).to_json()),

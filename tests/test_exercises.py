@@ -1,5 +1,6 @@
 """The exercises: right answers pass, every known mistake is told by its name, and nothing stops the notebook."""
 
+import functools
 import json
 import math
 import os
@@ -549,11 +550,39 @@ def test_an_exception_is_told_with_the_learners_own_line(shown):
         ("novelty_bonus", "return ((predicted - target) ** 2).sum(-1, keepdim=True)", "expected is (1,)"),
         ("novelty_bonus", "return torch.tensor(((predicted - target) ** 2).sum(-1).numpy())", "Can't call numpy()"),
         ("coverage", "return 1 / 0", "ZeroDivisionError: division by zero"),
+        ("coverage", "raise SystemExit(3)", "stops with SystemExit: 3"),
+        ("coverage", "raise KeyboardInterrupt", "Interrupted before your function had answered"),
         ("coverage", "walls[:] = True; return 0.125", "own input `walls`"),
     ],
 )
 def test_a_fault_is_named(name, body, says, shown):
     assert says in wrong(name, body, shown)
+
+
+@pytest.mark.parametrize(
+    "mark", [np.vectorize, lambda function: type("td_target", (), {}), lambda function: function.__name__]
+)
+def test_what_is_no_plain_function_is_told(mark, shown):
+    def td_target(rewards, terminations, next_values, discount):
+        return rewards
+
+    assert exercise(mark(td_target)) is EXERCISES["td_target"].reference
+    assert "Write a plain function, `def td_target(...)`; this is of type" in told(shown[-1])
+
+
+def test_a_function_within_another_is_judged_as_its_own(shown):
+    @exercise
+    @functools.cache
+    def coverage(positions, walls):
+        return 0.0
+
+    assert "TypeError: unhashable type" in told(shown[-1])
+
+    @exercise
+    @torch.no_grad()
+    def td_target(rewards, terminations, next_values, discount): ...
+
+    assert shown[-1].kind == "open"
 
 
 @pytest.mark.parametrize("parameters", ["q, a, t", "q_values, temperature, actions", "q_values, actions", "*arguments"])

@@ -124,7 +124,7 @@ def test_an_interruption_keeps_the_steps_made(capsys):
 
 
 def test_no_steps_are_refused():
-    with pytest.raises(ValueError, match="steps is 0; expected at least 1"):
+    with pytest.raises(ValueError, match="steps is 0; expected an integer of at least 1"):
         explore(RandomAgent(), MAZES["easy"], 0)
 
 

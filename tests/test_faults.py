@@ -189,6 +189,29 @@ def test_a_killed_report_keeps_its_finished_parts_and_runs_the_missing_ones(tmp_
     survived["killed"] += 1
 
 
+INTERRUPTED = REPORT.replace('"medium-lazy: DQN")]', '"medium-lazy: DQN"), ("choose", "choosing: medium-lazy")]')
+INTERRUPTED = INTERRUPTED.replace("steps=2", "steps=int(sys.argv[2])")
+
+
+def test_an_interrupted_report_ends_at_once_and_keeps_no_half_part(tmp_path):
+    script, parts = tmp_path / "run.py", tmp_path / "out" / "parts"
+    script.write_text(INTERRUPTED)
+    command = [sys.executable, str(script), str(tmp_path / "out"), "6000"]
+    tried["interrupted"] += 1
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, text=True, start_new_session=True, **pipes)
+    while len(list(parts.glob("[!.]*.json"))) < 2:
+        assert process.poll() is None, "it ended without its parts"
+        time.sleep(0.001)
+    time.sleep(0.7)  # into the first training of the third part
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C: to the process and its workers
+    said, told = process.communicate()
+    assert told.count("Traceback") == 1, told  # this script's own
+    assert "what was learnt is kept" not in said  # no worker takes it as a wish to go on with what comes next
+    assert len(list(parts.iterdir())) == 2
+    survived["interrupted"] += 1
+
+
 # A full or read-only disk -------------------------------------------------------------------------------------------
 
 
@@ -244,6 +267,21 @@ def test_a_full_or_read_only_disk_keeps_the_old_file(kind, full, disk, capsys):
         assert "\n" not in str(caught.value)
     assert {path.name: path.read_bytes() for path in disk.iterdir()} == before
     survived["disk"] += 1
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_what_is_no_file_is_never_replaced(kind, tmp_path, capsys):
+    names = ("file.safetensors", "file.json", "file.png")
+    for name in names:
+        os.mkfifo(tmp_path / name)  # as /dev/null is none either
+    if kind == "figure":
+        WRITERS[kind](tmp_path)
+        assert "shown but not saved (something that is no file is there" in capsys.readouterr().out
+    else:
+        with pytest.raises(OSError, match="something that is no file is there; expected a file or nothing"):
+            WRITERS[kind](tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_fifo()) == sorted(names)
+    assert len(list(tmp_path.iterdir())) == len(names)
 
 
 SAVED = """
@@ -376,6 +414,18 @@ def test_an_absurd_shape_is_refused(shape, tmp_path):
     with pytest.raises(ValueError, match="damaged or no safetensors file"):
         DQN.load(tmp_path / "file.safetensors")
     survived["absurd"] += 1
+
+
+def test_a_configuration_larger_than_any_memory_is_refused(tmp_path):
+    agent, path = DQN(hidden=(8,)), tmp_path / "file.safetensors"
+    agent.configuration["hidden"] = [10**6, 10**6]
+    agent.save(path)
+    tried["absurd"] += 1
+    with pytest.raises(ValueError, match="does not fit DQN"):
+        DQN.load(path)
+    survived["absurd"] += 1
+    with pytest.raises(ValueError, match="device is 'cuda:99'"):
+        DQN.load(path, device="cuda:99")
 
 
 def test_all_faults_that_were_tried_were_survived():

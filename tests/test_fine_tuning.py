@@ -161,11 +161,11 @@ def test_divergence_online_keeps_the_history(data):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"updates": -1}, "updates is -1 and epsilon 0.1; expected updates >= 0 and epsilon in"),
+        ({"updates": -1}, "updates is -1 and epsilon 0.1; expected an integer >= 0, and a share in"),
         ({"epsilon": 1.5}, "updates is 4000 and epsilon 1.5"),
         ({"epsilon": float("nan")}, "epsilon nan"),
-        ({"steps": 0}, "steps is 0 and evaluations 20; expected both to be at least 1"),
-        ({"evaluations": 0}, "steps is 4000 and evaluations 0"),
+        ({"steps": 0}, "steps is 0; expected an integer of at least 1"),
+        ({"evaluations": 0}, "evaluations is 0; expected an integer of at least 1"),
         ({"maze": MAZES["hard"]}, r"the data is from Maze\('easy'.*, the maze to go on in is Maze\('hard'"),
         ({"oracle": "hard"}, r"the oracle is of Maze\('hard'"),
         ({"oracle": "hard", "data": None, "updates": 0}, r"the oracle is of Maze\('hard'.*, the maze to go on in"),

@@ -181,7 +181,8 @@ def test_the_last_cell_of_a_name_counts_and_a_file_may_have_any_name(tmp_path):
         (["text.ipynb"], "text.ipynb is no notebook"),
         (["list.ipynb"], "list.ipynb is no notebook"),
         ([], "at least one notebook"),
-        (["text.ipynb", "--timeout", "0"], "a timeout above 0"),
+        (["text.ipynb", "--timeout", "0"], "a timeout from 0 to 86,400 s"),
+        (["text.ipynb", "--timeout", "inf"], "a timeout from 0 to 86,400 s"),
         (["text.ipynb", "--jobs", "0"], "at least one job"),
     ],
 )

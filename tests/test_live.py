@@ -344,6 +344,37 @@ def test_train_stop_pin_and_compare():
     assert (view.training, view.pins, view.table.value) == (None, [], "")
 
 
+def test_stop_after_the_end_says_nothing_new():
+    view = panel()
+    view.train()
+    view.training.join(120)
+    view.stop()
+    assert view.status.words.startswith("Done.")
+
+
+def test_reset_while_a_moment_is_shown_is_the_last_word(monkeypatch):
+    view = panel()
+    view.train()
+    training = view.training
+    training.join(120)
+    shows, goes_on = threading.Event(), threading.Event()
+
+    def slowly(run, total):
+        shows.set()
+        goes_on.wait(0.5)
+        return "late"
+
+    monkeypatch.setattr("rlkit_mini.widgets.training.run_in_words", slowly)
+    thread = threading.Thread(target=view._look, args=(training,))
+    thread.start()
+    assert shows.wait(10)
+    view.reset()
+    goes_on.set()
+    thread.join()
+    assert view.status.words == "Choose, then press Train."
+    assert (view.picture.layout.display, view.table.value) == ("none", "")
+
+
 def test_train_during_a_training_begins_anew_only_with_other_settings():
     view = panel()
     view.fields["updates"].number.value = 20_000

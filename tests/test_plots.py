@@ -213,6 +213,13 @@ def test_labels_of_references_never_overlap():
 # Whole figures
 
 
+def test_a_reference_that_is_no_number_is_left_out():
+    _, ax = new_figure()
+    ax.set_ylim(-10, 0)
+    draw_references(ax, {"J*": -2.0, "behaviour": np.nan})
+    assert [text.get_text() for text in ax.texts] == ["J* −2.0"]
+
+
 def test_scales_and_size_stay_while_the_sweep_moves_and_the_data_does_not():
     drawn = SweepFigure(tiny_sweep(), references={"behaviour": -24.0})
 

@@ -38,8 +38,16 @@ def test_a_second_call_runs_only_what_is_missing(two_parts, tmp_path):
     assert second == first
 
 
+def test_a_part_that_fails_is_named_and_the_others_are_kept(two_parts, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "processes", ThreadPoolExecutor)
+    monkeypatch.setattr(report, "_comparison", lambda *_: 1 / 0)
+    with pytest.raises(RuntimeError, match=r"^compare medium-lazy: BC failed \(division by zero\); the parts that"):
+        report.run_report(tmp_path, seeds=1, steps=1, jobs=1)
+    assert [path.name for path in tmp_path.rglob("*.json")] == ["train-pointmass-easy-dqn-1-seeds-1-steps.json"]
+
+
 def test_a_part_that_was_made_with_other_settings_or_data_or_is_damaged_runs_again(two_parts, tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "ProcessPoolExecutor", lambda jobs, mp_context: ThreadPoolExecutor(jobs))
+    monkeypatch.setattr(report, "processes", ThreadPoolExecutor)
 
     def ran():
         before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}

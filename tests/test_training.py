@@ -191,8 +191,8 @@ def test_an_actor_that_diverges_is_found_though_the_critic_is_sound():
 @pytest.mark.parametrize(
     ("change", "settings", "message"),
     [
-        (lambda data: data, {"updates": 0}, "updates is 0 and evaluations 10; expected both to be at least 1"),
-        (lambda data: data, {"evaluations": 0}, "updates is 4000 and evaluations 0"),
+        (lambda data: data, {"updates": 0}, "updates is 0; expected an integer of at least 1"),
+        (lambda data: data, {"evaluations": 0}, "evaluations is 0; expected an integer of at least 1"),
         (lambda data: data[:0], {}, r"data sets of \[0\] transitions; expected equal lengths of at least 1"),
         (lambda data: [data[:9], data[:8]], {}, r"data sets of \[8, 9\] transitions"),
         (lambda data: [data] * 3, {}, "3 data sets for 2 members; expected one, or one a member"),

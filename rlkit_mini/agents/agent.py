@@ -37,8 +37,9 @@ SHARED = {
     "max_weight": "(0, inf)",
     "batch_size": "[1, inf)",
     "target_period": "[1, inf)",
+    "rnd_features": "[1, inf)",
 }
-WHOLE = ("batch_size", "target_period")
+WHOLE = ("batch_size", "target_period", "rnd_features")
 MOST_SEEDS = 100_000  # more would be a slip of the hand, and end in a lack of memory
 
 
@@ -91,7 +92,7 @@ class Agent(nn.Module):
             single | dict(zip(self.grid, values, strict=True)) for values in combinations for _ in distinct
         ]
         self.seeds = np.array(distinct * len(combinations))
-        self.device = torch.device(device)
+        self.device = _checked_device(device)
         for name, value in self.configuration.items():
             if name in self.grid:  # (members, 1), to broadcast against (members, batch)
                 column = [[setting[name]] for setting in self.settings]
@@ -141,6 +142,10 @@ class Agent(nn.Module):
             probabilities = nn.functional.one_hot(probabilities.argmax(dim=-1), len(ACTIONS)).to(probabilities.dtype)
         return probabilities
 
+    def forward(self, *_) -> None:
+        """An agent is no function: what is to be judged is its policy."""
+        raise TypeError(f"{type(self).__name__} is an agent; expected its policy, agent.policy")
+
     def action_probabilities(self, observations: Tensor) -> Tensor:
         """The distribution that acts: (members, n, 2) -> (members, n, 5)."""
         raise NotImplementedError
@@ -188,7 +193,7 @@ class Agent(nn.Module):
         try:
             with safetensors.safe_open(path, framework="pt") as file:
                 header = file.metadata() or {}
-            tensors = safetensors.torch.load_file(path, device=device)
+            tensors = safetensors.torch.load_file(path, device=str(_checked_device(device)))
         except safetensors.SafetensorError as error:
             raise ValueError(f"{path} is damaged or no safetensors file ({error}); save the agent again") from None
         if header.get("agent") != cls.__name__:
@@ -196,10 +201,24 @@ class Agent(nn.Module):
         try:
             agent = cls(**json.loads(header["configuration"]), device=device)
             agent.load_state_dict(tensors)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError, MemoryError) as error:
             reason = " ".join(" ".join(str(error).splitlines()[:2]).split())  # torch's second line says what differs
             raise ValueError(f"{path} does not fit {cls.__name__} ({reason}); save the agent again") from None
         return agent
+
+
+def check_agent(agent) -> None:
+    """Raise a TypeError where something else than an agent was given, such as its class."""
+    if not isinstance(agent, Agent):
+        raise TypeError(f"agent is {agent!r}; expected an agent, such as CQL(alpha=1.0, seeds=4)")
+
+
+def _checked_device(device) -> torch.device:
+    try:
+        return torch.empty(0, device=device).device
+    except (AssertionError, RuntimeError, TypeError) as error:  # each kind of device has its own
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"device is {device!r} ({reason}); expected 'cpu', or one that this machine has") from None
 
 
 def _checked_seeds(seeds) -> list[int]:

@@ -72,7 +72,7 @@ class Exercise:
                     source = given[self.parameters.index(self.differentiable)].requires_grad_()
                     total = function(*given).sum()
                     gradient = torch.autograd.grad(total, source, allow_unused=True)[0] if total.requires_grad else None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return Answer(error=error)
         return Answer(value, gradient, modified)
 
@@ -84,7 +84,7 @@ class Answer:
     value: object = None
     gradient: Tensor | None = None
     modified: tuple[str, ...] = ()
-    error: Exception | None = None
+    error: BaseException | None = None
 
     def __eq__(self, other: Answer) -> bool:
         if self.error or other.error:
@@ -137,7 +137,7 @@ def _fault(exercise: Exercise, function: Callable, expected: Answer, got: Answer
     """The first thing wrong with an answer, in words; empty when it is right."""
     if got.error:
         frames = traceback.extract_tb(got.error.__traceback__)
-        own = [frame for frame in frames if frame.filename == function.__code__.co_filename]
+        own = [frame for frame in frames if frame.filename == inspect.unwrap(function).__code__.co_filename]
         where = f" It happens in line {own[-1].lineno}: `{own[-1].line}`" if own else ""
         return f"Your function stops with {got}.{where}"
     if got.modified:
@@ -180,9 +180,12 @@ def judge(exercise: Exercise, function: Callable) -> tuple[Box, Callable]:
     for torch) is wrapped to convert them. In place of every other function the reference goes on.
     """
     stuck = f'Stuck? `hint("{exercise.name}")`, then `show_solution("{exercise.name}")`.'
-    if is_untouched(function):
-        return Box("open", exercise.title, ("The reference goes on in its place. " + stuck,)), exercise.reference
     closing = "Until it is right, the reference goes on in its place. " + stuck
+    if not inspect.isfunction(inspect.unwrap(function)):
+        text = f"Write a plain function, `def {exercise.name}(...)`; this is of type {type(function).__name__}."
+        return Box("wrong", f"`{exercise.name}`", (text,), closing=closing), exercise.reference
+    if is_untouched(inspect.unwrap(function)):
+        return Box("open", exercise.title, ("The reference goes on in its place. " + stuck,)), exercise.reference
     parameters = list(inspect.signature(function).parameters)
     if parameters != exercise.parameters:
         text = f"The parameters should be `({', '.join(exercise.parameters)})`, yours are `({', '.join(parameters)})`."

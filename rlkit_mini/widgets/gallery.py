@@ -8,6 +8,7 @@ import threading
 import ipywidgets as widgets
 
 from rlkit_mini.gallery import Gallery
+from rlkit_mini.mazes import Catalogue
 from rlkit_mini.widgets.controls import choice, in_turn
 from rlkit_mini.widgets.scrubbing import Scrub
 
@@ -23,6 +24,10 @@ class GalleryPanel(widgets.VBox):
     def __init__(self, gallery: Gallery, maze: str, algorithm: str, setting: dict | None) -> None:
         rooms = [name.split() for name in gallery if not name.startswith("collections")]
         mazes, algorithms = (list(dict.fromkeys(names)) for names in zip(*rooms, strict=True))
+        for kind, names, name in (("maze", mazes, maze), ("algorithm", algorithms, algorithm)):
+            Catalogue(kind, zip(names, names, strict=True))[name]  # raises with the closest names
+        first = gallery[f"{maze} {algorithm}"]
+        first.index({name: values[0] for name, values in first.grid.items()} | (setting or {}))  # or what was trained
         self.gallery = gallery
         self.maze = choice("maze", mazes, "the maze that the data is from", maze)
         self.algorithm = choice("algorithm", algorithms, "who learns from the data", algorithm)

@@ -112,4 +112,11 @@ def probe(subject: LiveTrainer | Mapping[str, tuple[Agent, Transitions]]) -> Pro
     Args:
         subject: the live trainer, whatever it trains; or trained agents, {"DQN": (agent, its data), ...}.
     """
-    return TrainerProbe(subject) if isinstance(subject, LiveTrainer) else AgentProbe(subject)
+    if isinstance(subject, LiveTrainer):
+        return TrainerProbe(subject)
+    if not isinstance(subject, Mapping) or not subject:
+        given = type(subject).__name__
+        raise TypeError(
+            f"subject is a {given}; expected the live trainer, or agents and their data: {{'DQN': (agent, data)}}"
+        )
+    return AgentProbe(subject)

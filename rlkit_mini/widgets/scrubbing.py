@@ -27,6 +27,9 @@ class Scrub(widgets.VBox):
     def __init__(
         self, sweep: Sweep | ExplorationSweep, references: dict[str, float] | None, setting: dict | None
     ) -> None:
+        if type(sweep) not in FIGURES:
+            given = type(sweep).__name__
+            raise TypeError(f"sweep is of type {given}; expected a Sweep, such as Sweep.of(agent, history, oracle)")
         if not sweep.grid:
             raise ValueError("nothing was swept; give the agent a list, such as CQL(alpha=[0, 0.1, 1])")
         setting = {name: values[0] for name, values in sweep.grid.items()} | (setting or {})

@@ -135,10 +135,11 @@ class LiveTrainer(widgets.VBox):
 
     def stop(self) -> None:
         """Stop; what was learnt is kept, and `train` goes on."""
-        if self.training is not None:
-            self.status.say("Stopping.")
-            self.training.stop()
-            self._enable()
+        with self._lock:  # else the last word of a training that ends just now would be this one
+            if self.training is not None and self.training.running:
+                self.status.say("Stopping.")
+                self.training.stop()
+                self._enable()
 
     @in_turn
     def pin(self) -> None:
@@ -154,13 +155,14 @@ class LiveTrainer(widgets.VBox):
         """As it was at first, on the chosen data set."""
         if self.training is not None:
             self.training.stop()
-        self.training, self.pins, self._figure = None, [], None
-        self._lay_out({})
-        self.picture.layout.display = "none"
-        self.table.value = ""
-        self.status.say("Choose, then press Train.")
-        self._enable()
-        self._show_code()
+        with self._lock:  # else a training that is being shown would be there again
+            self.training, self.pins, self._figure = None, [], None
+            self._lay_out({})
+            self.picture.layout.display = "none"
+            self.table.value = ""
+            self.status.say("Choose, then press Train.")
+            self._enable()
+            self._show_code()
 
     # What they show
 
@@ -175,14 +177,15 @@ class LiveTrainer(widgets.VBox):
 
     def _look(self, training: Training) -> None:
         """From the training's thread: something is new."""
-        if training is not self.training:
-            return
         if training.running:
             time.sleep(max(0.0, self._drawn + len(self.picture.value) / RATE - time.monotonic()))
-        self._drawn = time.monotonic()
-        self._tell(training)
-        self._enable()
-        self._draw(training)
+        with self._lock:
+            if training is not self.training:
+                return
+            self._drawn = time.monotonic()
+            self._tell(training)
+            self._enable()
+            self._draw(training)
         if training.ended:
             for listener in self.on_end:
                 listener(training.run)
@@ -191,9 +194,7 @@ class LiveTrainer(widgets.VBox):
         run, total = training.run, max(training.updates, training.done)
         if run is None:
             return
-        with self._lock:  # a thread may still be drawing a training that another has replaced
-            if training is not self.training:
-                return
+        with self._lock:  # a thread may be drawing while `pin` does
             if anew or self._figure is None or (self._figure.settings, self._figure.total) != (run.settings, total):
                 pins = [pin for pin in self.pins if pin.oracle is run.oracle]
                 self._figure, anew = LiveFigure(run, total, pins), True
