@@ -71,6 +71,6 @@ bench-peer: setup .venv-peer/ready
 	touch .venv-peer/ready
 
 clean:
-	rm -rf .venv .venv-peer build dist .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-peer build dist .coverage* .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

@@ -508,8 +508,7 @@ class Trap:
 def write(path, tensors=None, agent="DQN", **configuration):
     """A well-formed file with these parts."""
     tensors = DQN(hidden=(8,)).state_dict() if tensors is None else tensors
-    header = {"agent": agent, "configuration": json.dumps(configuration)}
-    safetensors.torch.save_file(tensors, path, metadata=header)
+    safetensors.torch.save_file(tensors, path, metadata={agent: json.dumps(configuration)})
 
 
 FOREIGN = {
@@ -526,12 +525,8 @@ FOREIGN = {
     "with an unknown setting": lambda path: write(path, hidden=[8], magic=1),
     "with a negative discount": lambda path: write(path, hidden=[8], discount=-1),
     "without layers": lambda path: write(path, hidden=None),
-    "with other JSON": lambda path: safetensors.torch.save_file(
-        {"a": torch.ones(2)}, path, metadata={"agent": "DQN", "configuration": "[1]"}
-    ),
-    "with broken JSON": lambda path: safetensors.torch.save_file(
-        {"a": torch.ones(2)}, path, metadata={"agent": "DQN", "configuration": "{"}
-    ),
+    "with other JSON": lambda path: safetensors.torch.save_file({"a": torch.ones(2)}, path, metadata={"DQN": "[1]"}),
+    "with broken JSON": lambda path: safetensors.torch.save_file({"a": torch.ones(2)}, path, metadata={"DQN": "{"}),
 }
 
 

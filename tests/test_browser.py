@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nbformat
@@ -79,6 +80,15 @@ def datasets(tmp_path_factory):
         yield copy
 
 
+def wait_until_it_listens(port):
+    """A server of Jupyter says that it is running a moment before it is."""
+    for _ in range(600):
+        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 60):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"nothing listens on port {port}")
+
+
 @contextmanager
 def server(module, *options):
     """A server of its own on a free port, which is yielded once it is running."""
@@ -103,6 +113,7 @@ def server(module, *options):
     rest.start()
     try:
         assert process.poll() is None, "".join(said)
+        wait_until_it_listens(port)
         yield port
     finally:
         process.terminate()

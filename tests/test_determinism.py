@@ -1,5 +1,8 @@
 """The same seed gives the same bits, whatever else happens; what the tests of agents and training do not hold yet."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -75,6 +78,14 @@ def test_fine_tuning_does_not_know_who_looks_or_draws(data):
     assert bits(one) == bits(other)
     for a, b in zip(first.collected, second.collected, strict=True):
         assert a.observations.numpy().tobytes() == b.observations.numpy().tobytes()
+
+
+def test_a_saved_agent_has_the_same_bytes_whoever_saves_it(tmp_path):
+    code = "import sys; from rlkit_mini.agents import CQL; CQL(alpha=[0.1, 1.0], seeds=2).save(sys.argv[1])"
+    files = [tmp_path / f"{number}.safetensors" for number in range(4)]
+    for path in files:
+        subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    assert len({path.read_bytes() for path in files}) == 1
 
 
 def test_members_of_different_seeds_share_no_noise_and_no_minibatch():

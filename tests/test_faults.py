@@ -47,10 +47,12 @@ def save(data, dataset_id=ID, **options):
 # Killed -------------------------------------------------------------------------------------------------------------
 
 KILLED = """
-import contextlib, os, random, signal, sys, time
+import contextlib, os, random, signal, sys, threading, time
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
+from tqdm import tqdm
+tqdm.set_lock(threading.RLock())  # a killed process would keep the one that it shares with this
 from matplotlib.figure import Figure
 from PIL import Image
 from rlkit_mini import MAZES, Oracle, collecting, load_dataset, train_offline

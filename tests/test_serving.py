@@ -20,6 +20,7 @@ import pytest
 import requests
 import websocket
 from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1, serialize_msg_to_ws_v1
+from test_browser import wait_until_it_listens
 
 from rlkit_mini.live import LIMITS
 from rlkit_mini.serving import PROTOCOL
@@ -63,6 +64,7 @@ def made(target, folder, *options):
             pytest.fail("".join(said))
         rest = threading.Thread(target=lambda: said.extend(shell.stdout))  # so that the pipe never fills
         rest.start()
+        wait_until_it_listens(port)
         yield process, port, said
     finally:
         family = psutil.Process(shell.pid).children(recursive=True)

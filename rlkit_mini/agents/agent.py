@@ -173,7 +173,7 @@ class Agent(nn.Module):
         Raises:
             OSError: it cannot be written there; a file that was there before still is.
         """
-        header = {"agent": type(self).__name__, "configuration": json.dumps(self.configuration)}
+        header = {type(self).__name__: json.dumps(self.configuration)}  # of two entries the order would not be fixed
         tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
         with whole_file(path) as part:
             try:
@@ -196,10 +196,10 @@ class Agent(nn.Module):
             tensors = safetensors.torch.load_file(path, device=str(_checked_device(device)))
         except safetensors.SafetensorError as error:
             raise ValueError(f"{path} is damaged or no safetensors file ({error}); save the agent again") from None
-        if header.get("agent") != cls.__name__:
-            raise ValueError(f"{path} holds {header.get('agent', 'no agent')}; expected {cls.__name__}")
+        if cls.__name__ not in header:
+            raise ValueError(f"{path} holds {', '.join(header) or 'no agent'}; expected {cls.__name__}")
         try:
-            agent = cls(**json.loads(header["configuration"]), device=device)
+            agent = cls(**json.loads(header[cls.__name__]), device=device)
             agent.load_state_dict(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError, MemoryError) as error:
             reason = " ".join(" ".join(str(error).splitlines()[:2]).split())  # torch's second line says what differs
