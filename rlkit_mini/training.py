@@ -22,8 +22,8 @@ from rlkit_mini.replay import Replay, uniform_picks
 def use_one_thread() -> None:
     """Let torch compute in one thread, as notebooks and commands do, unless the variable OMP_NUM_THREADS is set.
 
-    Networks this small gain little from more threads, and lose nearly all speed where these wait for one another: a
-    browser that draws beside the training is enough.
+    On an idle machine more threads help large populations, and small ones hardly; but threads that wait for one another
+    lose nearly all speed, and a browser that draws beside the training is enough for that.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
