@@ -21,6 +21,7 @@ from rlkit_mini.exploration import explore
 from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import Oracle
+from rlkit_mini.pointmass import ACTIONS
 from rlkit_mini.training import History
 
 BY_SETTING = {  # name -> axes before those of the settings
@@ -194,8 +195,15 @@ class Sweep:
                 grid = {name: file[f"grid {name}"].tolist() for name in names}
                 arrays = {name: file[name] for name in ARRAYS}
             oracle = Oracle(MAZES[maze], float(discount), int(resolution))
-            if arrays["values"].shape != (*map(len, grid.values()), len(oracle.observations)):
-                raise ValueError(f"its maps have shape {arrays['values'].shape}")
+            settings, seeds = tuple(map(len, grid.values())), arrays["seeds"].shape
+            evaluations, maps = arrays["updates"].shape[:1], (*settings, len(oracle.observations))
+            expected = {"values": maps, "overestimation": maps, "policy": (*maps, len(ACTIONS))}
+            expected |= dict.fromkeys(("believed_start", "true_start"), settings + seeds)
+            expected |= {"returns": evaluations + settings + seeds}
+            expected |= {"updates": evaluations + settings * (arrays["updates"].ndim > 1)}
+            for name, shape in expected.items():
+                if arrays[name].shape != shape:
+                    raise ValueError(f"{name} have shape {arrays[name].shape}, not {shape}")
         except Exception as error:
             raise ValueError(f"{path} is damaged or no saved sweep ({error}); train and save it again") from None
         return cls(algorithm, oracle, grid, **arrays)

@@ -13,7 +13,7 @@ from rlkit_mini import MAZES, Oracle, explore, train_offline
 from rlkit_mini.agents import CQL, DQN, RND
 from rlkit_mini.collecting import near_expert
 from rlkit_mini.evaluation import coverage
-from rlkit_mini.sweeps import ExplorationSweep, Sweep
+from rlkit_mini.sweeps import ARRAYS, ExplorationSweep, Sweep
 from rlkit_mini.training import History
 from rlkit_mini.views import in_words
 
@@ -155,6 +155,15 @@ def test_settings_that_were_not_trained_are_named():
         tiny_sweep().index({"alpha": 0.5})
     with pytest.raises(ValueError, match=r"setting names \['beta'\]; expected \['alpha'\]"):
         tiny_sweep().index({"beta": 1.0})
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_a_file_whose_arrays_do_not_fit_together_is_refused(name, tmp_path):
+    sweep = tiny_sweep()
+    dataclasses.replace(sweep, **{name: getattr(sweep, name)[..., :1]}).save(tmp_path / "mine.npz")
+    with pytest.raises(ValueError, match=r"have shape .* train and save it again") as error:
+        Sweep.load(tmp_path / "mine.npz")
+    assert "\n" not in str(error.value)
 
 
 @functools.cache
