@@ -17,6 +17,7 @@ from rlkit_mini.replay import Replay
 LOOK = 500  # steps between two looks at whether the losses are finite
 
 
+@torch.enable_grad()  # an interruption within `no_grad` itself leaves gradients off; here they come back
 def explore(
     agent: Agent,
     maze: Maze,

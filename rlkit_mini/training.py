@@ -127,6 +127,7 @@ def fine_tune(
     return dataclasses.replace(history, collected=replay.transitions(maze, since=replay.given))
 
 
+@torch.enable_grad()  # an interruption within `no_grad` itself leaves gradients off; here they come back
 def _train(
     agent: Agent,
     replay: Replay,

@@ -223,3 +223,15 @@ def test_a_notebook_uses_one_thread_unless_asked_and_the_package_leaves_torch_al
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | asked
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["3", threads]
+
+
+def test_an_interruption_that_leaves_gradients_off_does_not_end_training_for_good():
+    def interrupted(_):
+        torch.set_grad_enabled(False)  # as an interruption does that comes while `no_grad` begins or ends
+        raise KeyboardInterrupt
+
+    data = load_dataset("pointmass/easy-random-v0")[:100]
+    train_offline(DQN(), data, 4, evaluations=4, on_evaluation=interrupted, progress=False)
+    assert torch.is_grad_enabled()
+    explore(RandomAgent(), MAZES["easy"], 4, on_step=interrupted, progress=False)
+    assert torch.is_grad_enabled()
