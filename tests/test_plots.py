@@ -16,11 +16,11 @@ from PIL import Image
 from test_sweeps import tiny_data, tiny_explorers, tiny_population, tiny_square, tiny_sweep
 
 from rlkit_mini import MAZES, Oracle
+from rlkit_mini.alternative_text import alternative_text
 from rlkit_mini.evaluation import interquartile_mean
 from rlkit_mini.plots import (
     LOOKS,
     WALL,
-    alternative_text,
     describe,
     draw_arrows,
     draw_curve,
