@@ -25,8 +25,8 @@ lab: setup
 # controls there is nothing to reach: no code, no file, no other template (more visitors: APP=--VisitorKernels.visitors=20)
 app: setup
 	$(BIN)/voila --Voila.ip=127.0.0.1 --Voila.tornado_settings=allow_remote_access= \
-		--VoilaConfiguration.multi_kernel_manager_class=rlkit_mini.serving.VisitorKernels \
-		--Voila.kernel_websocket_connection_class=rlkit_mini.serving.VisitorConnection \
+		--VoilaConfiguration.multi_kernel_manager_class=rlkit_workbook.widgets.serving.VisitorKernels \
+		--Voila.kernel_websocket_connection_class=rlkit_workbook.widgets.serving.VisitorConnection \
 		--MappingKernelManager.cull_idle_timeout=1800 --MappingKernelManager.cull_interval=60 \
 		--MappingKernelManager.cull_connected=True --VoilaConfiguration.file_denylist='.*' \
 		--VoilaConfiguration.allow_template_override=NO --VoilaConfiguration.allow_theme_override=NO \
@@ -59,11 +59,11 @@ student: setup
 
 # Collect the committed data sets again from their seeds
 datasets: setup
-	$(BIN)/python -m rlkit_mini.collecting --overwrite
+	$(BIN)/python -m rlkit_workbook.studies.collecting --overwrite
 
 # How fast, beside d3rlpy, which pins other versions and so has an environment of its own; about five minutes, of both cores
 bench-peer: setup .venv-peer/ready
-	env -u OMP_NUM_THREADS $(BIN)/python -m rlkit_mini bench --peer .venv-peer/bin/python --publish
+	env -u OMP_NUM_THREADS $(BIN)/python -m rlkit_workbook bench --peer .venv-peer/bin/python --publish
 
 .venv-peer/ready: constraints.txt Makefile
 	$(PYTHON) -m venv .venv-peer

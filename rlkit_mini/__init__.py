@@ -1,7 +1,7 @@
 """rlkit_mini: exploration and offline reinforcement learning on mazes that can be solved exactly."""
 
 import rlkit_mini.pointmass  # noqa: F401  registers the environments
-from rlkit_mini.data import load_dataset
+from rlkit_mini.data.sets import load_dataset
 from rlkit_mini.exploration import explore
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import Oracle

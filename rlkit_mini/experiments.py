@@ -9,12 +9,15 @@ import numpy as np
 
 from rlkit_mini.agents import AWAC, CQL, DQN, IQL, RND, RandomAgent
 from rlkit_mini.agents.agent import Agent
-from rlkit_mini.data import Transitions, load_dataset
-from rlkit_mini.evaluation import bootstrap_interval, coverage_curve, interquartile_mean
+from rlkit_mini.data.sets import load_dataset
+from rlkit_mini.data.transitions import Transitions
+from rlkit_mini.evaluation.judging import start_values
+from rlkit_mini.evaluation.measures import bootstrap_interval, coverage_curve, interquartile_mean
 from rlkit_mini.exploration import explore
-from rlkit_mini.mazes import MAZES, Catalogue
+from rlkit_mini.mazes import MAZES
+from rlkit_mini.names import Catalogue
 from rlkit_mini.oracle import Oracle
-from rlkit_mini.tables import start_values, with_interval
+from rlkit_mini.tables import with_interval
 from rlkit_mini.training import History, fine_tune, train_offline
 
 

@@ -9,10 +9,11 @@ import torch
 from tqdm.auto import trange
 
 from rlkit_mini.agents.agent import Agent, check_agent
-from rlkit_mini.data import Transitions
+from rlkit_mini.data.replay import Replay
+from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.mazes import Maze, check_maze
-from rlkit_mini.pointmass import ACTIONS, check_count, sample_actions, transition
-from rlkit_mini.replay import Replay
+from rlkit_mini.names import check_count
+from rlkit_mini.pointmass import ACTIONS, sample_actions, transition
 
 LOOK = 500  # steps between two looks at whether the losses are finite
 

@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
 import numpy as np
 
-
-class UnknownNameError(KeyError):
-    """A name that a catalogue does not hold; the message gives the closest ones."""
-
-    def __str__(self) -> str:
-        return self.args[0]
-
-
-class Catalogue(dict):
-    """A dict of named things whose missing keys raise `UnknownNameError` with the closest names."""
-
-    def __init__(self, kind: str, items) -> None:
-        super().__init__(items)
-        self.kind = kind
-
-    def __missing__(self, name):
-        lower = {key.lower(): key for key in self}
-        close = difflib.get_close_matches(str(name).lower(), lower, n=3, cutoff=0.5)
-        close = [lower[key] for key in close] or list(self)[:4]
-        hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "there is none at all"
-        raise UnknownNameError(f"unknown {self.kind} {name!r}; {hint}")
+from rlkit_mini.names import Catalogue
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,3 +118,27 @@ MAZES = Catalogue(
         "veryhard": _draw("veryhard", VERYHARD, 1, start=(0.5, 0.5), goal=(0.5, 10.5), goal_radius=1, horizon=200),
     },
 )
+
+
+def half_cells(maze: Maze, observations) -> np.ndarray:
+    """The number of the half-cell (...,) in which each observation (..., 2) lies, walls counted too."""
+    cells = np.floor(2 * maze.positions(observations)).astype(int)
+    x, y = np.moveaxis(np.clip(cells, 0, 2 * np.array(maze.shape) - 1), -1, 0)
+    return x * 2 * maze.shape[1] + y
+
+
+def blocks(maze: Maze) -> list[tuple[float, float]]:
+    """The centres of the free blocks that a route is drawn on: cells, or 2 x 2 cells of a large maze."""
+    size = block_size(maze)
+    free = ~maze.walls[::size, ::size]
+    return [tuple(float(size * (index + 0.5)) for index in block) for block in np.argwhere(free)]
+
+
+def block_size(maze: Maze) -> int:
+    return 1 if max(maze.shape) <= 12 else 2
+
+
+def in_block(maze: Maze, place: tuple[float, float], positions: np.ndarray) -> np.ndarray:
+    """Whether positions (..., 2) lie in the block of a place: (...,) bool."""
+    size = block_size(maze)
+    return (np.floor(np.asarray(positions) / size) == np.floor(np.array(place) / size)).all(axis=-1)

@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from rlkit_mini.mazes import MAZES, Maze
+from rlkit_mini.names import check_count
 
 ACTIONS = np.array([[0, 0], [0, -1], [0, 1], [-1, 0], [1, 0]], dtype=np.float64)
 ACTION_NAMES = ("stay", "down", "up", "left", "right")
@@ -79,12 +80,6 @@ def draw(maze: Maze, position: tuple[float, float], pixels_per_cell: int = 16) -
     picture[maze.walls.repeat(pixels_per_cell, 0).repeat(pixels_per_cell, 1)] = (70, 70, 80)
     picture[np.hypot(*(places - np.array(position)).transpose(2, 0, 1)) < 0.3] = (213, 94, 0)
     return picture.transpose(1, 0, 2)[::-1].copy()
-
-
-def check_count(name: str, count) -> None:
-    """Raise a ValueError where a count is no integer of at least 1."""
-    if not (isinstance(count, (int, np.integer)) and count >= 1):
-        raise ValueError(f"{name} is {count!r}; expected an integer of at least 1")
 
 
 def _check_reset(seed, options) -> None:

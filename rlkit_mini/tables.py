@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rlkit_mini.agents.agent import Agent
-from rlkit_mini.data import Transitions
-from rlkit_mini.evaluation import bootstrap_interval, interquartile_mean
+from rlkit_mini.evaluation.judging import start_values
+from rlkit_mini.evaluation.measures import bootstrap_interval, interquartile_mean
 from rlkit_mini.oracle import Oracle
-from rlkit_mini.sweeps import Sweep
 
 
 class Table:
@@ -76,36 +75,3 @@ def agent_row(label: str, agent: Agent, oracle: Oracle, greedy: bool = True) -> 
         believed = start_values(policy, agent.q_values(oracle.observations).cpu().numpy(), oracle)
         row["believed value at start"] = f"{np.median(believed):.1f}"
     return row
-
-
-def start_values(policy, q_values, oracle: Oracle) -> np.ndarray:
-    """sum_a pi(a | s) Q(s, a) at the start, of policies and Q-values (..., sub-cells, 5): (...,)."""
-    return (np.asarray(policy) * np.asarray(q_values)).sum(axis=-1) @ oracle.start_weights
-
-
-def sweep_table(sweep: Sweep) -> Table:
-    """A row a setting: the exact return after the last update."""
-    rows = []
-    for setting in sweep.settings:
-        returns = sweep.returns[-1, *sweep.index(setting)]
-        words = {name: value if isinstance(value, str) else f"{value:g}" for name, value in setting.items()}
-        rows.append(
-            words | {"return: IQM [95% interval]": with_interval(returns), "worst seed": f"{returns.min():.1f}"}
-        )
-    return Table(rows, f"{sweep.algorithm}, {len(sweep.seeds)} seeds; J* {sweep.oracle.optimal_return:.1f}")
-
-
-def overestimation_table(sweep: Sweep, data: Transitions, caption: str) -> Table:
-    """Believed - true value of a sweep over one hyperparameter at the states of a data set, a row a setting."""
-    ((name, values),) = sweep.grid.items()
-    at_data = sweep.overestimation[:, sweep.oracle.sub_cells(data.observations)]  # (settings, transitions)
-    rows = [
-        {
-            name: value if isinstance(value, str) else f"{value:g}",
-            "mean over the data's states": f"{at_data[i].mean():+.2f}",
-            "share of them overestimated": f"{(at_data[i] > 0).mean():.0%}",
-            "largest anywhere": f"{sweep.overestimation[i].max():+.1f}",
-        }
-        for i, value in enumerate(values)
-    ]
-    return Table(rows, caption)

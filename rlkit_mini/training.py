@@ -11,12 +11,12 @@ import torch
 from tqdm.auto import trange
 
 from rlkit_mini.agents.agent import Agent, TrainingDivergedError, check_agent
-from rlkit_mini.data import Transitions
+from rlkit_mini.data.replay import Replay, uniform_picks
+from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.exploration import interact
 from rlkit_mini.mazes import Maze, check_maze
+from rlkit_mini.names import check_count
 from rlkit_mini.oracle import Oracle
-from rlkit_mini.pointmass import check_count
-from rlkit_mini.replay import Replay, uniform_picks
 
 
 def use_one_thread() -> None:

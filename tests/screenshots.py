@@ -6,7 +6,7 @@ import sys
 import tempfile
 
 from playwright.sync_api import expect, sync_playwright
-from test_browser import KERNEL_IS_IDLE, NOTEBOOKS, PLAYGROUND, jupyterlab, run_all_cells, voila
+from servers import KERNEL_IS_IDLE, NOTEBOOKS, PLAYGROUND, jupyterlab, run_all_cells, voila
 
 FIGURES, WAIT = NOTEBOOKS.parent / "figures", 120_000  # ms
 

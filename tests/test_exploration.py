@@ -6,7 +6,7 @@ import torch
 
 from rlkit_mini import MAZES, explore
 from rlkit_mini.agents import BC, DQN, RND, RandomAgent
-from rlkit_mini.evaluation import coverage
+from rlkit_mini.evaluation.measures import coverage
 from rlkit_mini.mazes import Maze
 
 COLUMNS = ["observations", "actions", "rewards", "next_observations", "terminations", "truncations"]

@@ -9,8 +9,8 @@ import torch
 
 from rlkit_mini import MAZES, Oracle, explore, fine_tune, load_dataset, train_offline
 from rlkit_mini.agents import AWAC, BC, CQL, DQN, RandomAgent
+from rlkit_mini.data.replay import Replay, symmetric_picks, uniform_picks
 from rlkit_mini.exploration import interact
-from rlkit_mini.replay import Replay, symmetric_picks, uniform_picks
 from rlkit_mini.training import TrainingDivergedError
 
 EASY = MAZES["easy"]

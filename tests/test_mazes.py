@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import label
 
-from rlkit_mini.mazes import MAZES, Maze, UnknownNameError
+from rlkit_mini.mazes import MAZES, Maze
+from rlkit_mini.names import UnknownNameError
 
 HOMEWORK = {  # scale, start, goal, goal_radius, horizon, map
     "easy": (2, (1, 1), (9, 9), 2, 50, "00000 11110 11110 11110 11110"),

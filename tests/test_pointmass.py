@@ -14,7 +14,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlkit_mini.mazes import MAZES, Maze, UnknownNameError
+from rlkit_mini.mazes import MAZES, Maze
+from rlkit_mini.names import UnknownNameError
 from rlkit_mini.pointmass import PointmassEnv, PointmassVectorEnv, at_goal, displace, transition
 
 ENV_IDS = {

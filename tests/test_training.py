@@ -218,7 +218,7 @@ def test_a_random_agent_cannot_be_trained(data):
 @pytest.mark.parametrize(("asked", "threads"), [({}, "1"), ({"OMP_NUM_THREADS": "3"}, "3")])
 def test_a_notebook_uses_one_thread_unless_asked_and_the_package_leaves_torch_alone(asked, threads):
     code = "import torch; torch.set_num_threads(3)"
-    for module in ("rlkit_mini", "rlkit_mini.exercises"):
+    for module in ("rlkit_mini", "rlkit_workbook.exercises"):
         code += f"; import {module}; print(torch.get_num_threads())"
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | asked
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)

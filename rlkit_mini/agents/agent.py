@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from rlkit_mini.files import whole_file
-from rlkit_mini.networks import Streams
 from rlkit_mini.pointmass import ACTIONS, sample_actions
+from rlkit_mini.streams import Streams
 
 # Hyperparameters that the losses use one value a member of, so that a list of them makes a sweep
 SWEEPABLE = {

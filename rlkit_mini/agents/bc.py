@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from rlkit_mini.agents.agent import Agent
 from rlkit_mini.agents.dqn import value_of_action
-from rlkit_mini.networks import Adam, observation_network
+from rlkit_mini.agents.networks import Adam, observation_network
 from rlkit_mini.pointmass import ACTIONS
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rlkit_mini.agents.agent import Agent
-from rlkit_mini.networks import Adam, observation_network
+from rlkit_mini.agents.networks import Adam, observation_network
 from rlkit_mini.pointmass import ACTIONS
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from rlkit_mini.agents.awac import advantage_weights
 from rlkit_mini.agents.bc import Actor
 from rlkit_mini.agents.dqn import DQN, value_of_action
-from rlkit_mini.networks import Adam, observation_network
+from rlkit_mini.agents.networks import Adam, observation_network
 
 
 def expectile_loss(differences: Tensor, expectile: float | Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rlkit_mini.agents.dqn import DQN
-from rlkit_mini.networks import Adam, PopulationMLP
+from rlkit_mini.agents.networks import Adam, PopulationMLP
 
 
 def novelty_bonus(predicted: Tensor, target: Tensor) -> Tensor:

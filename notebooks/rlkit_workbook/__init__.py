@@ -1,0 +1,1 @@
+"""The workbook: what makes the notebooks one, on top of `rlkit_mini`."""

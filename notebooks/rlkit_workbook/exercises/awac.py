@@ -1,0 +1,149 @@
+"""Notebook 06: cloning, a critic of the actor's own policy, weights near the data, and the constraint as a bonus."""
+
+import numpy as np
+import torch
+from torch import tensor
+
+from rlkit_mini.agents.awac import advantage_weights, expected_value
+from rlkit_mini.agents.bc import log_likelihood
+from rlkit_workbook.exercises.checking import Exercise
+
+
+def kl_bonus(policy, behaviour, weight):
+    """-weight * (log pi(a|s) - log beta(a|s)) of two (..., actions); 0 where pi is 0, -inf where only beta is."""
+    acts = np.asarray(policy) > 0
+    with np.errstate(divide="ignore"):
+        return weight * (np.log(np.where(acts, behaviour, 1)) - np.log(np.where(acts, policy, 1)))
+
+
+def _likeliest(q_values, probabilities):
+    return q_values.gather(-1, probabilities.argmax(-1, keepdim=True)).squeeze(-1)
+
+
+def _of_action(values, actions):
+    """`values` (..., actions) at the actions (...,)."""
+    return values.gather(-1, actions[..., None])[..., 0]
+
+
+def _masked(policy, values):
+    """`values` where the policy acts, else 0."""
+    return np.where(policy > 0, values, 0.0)
+
+
+def _log_ratio(policy, behaviour):
+    return _masked(policy, np.log(policy) - np.log(behaviour))
+
+
+def _kl(policy, behaviour):
+    return (policy * _log_ratio(policy, behaviour)).sum(-1, keepdims=True)
+
+
+LOGITS = tensor([[[1.0, 0.5, 2.0], [0.3, -1.0, 0.1]], [[2.0, 0.2, -0.5], [0.4, 1.5, 3.0]]])
+ACTIONS = tensor([[0, 1], [2, 1]])
+Q_VALUES = tensor([[[-3.0, -1.0, -2.0], [-1.0, -4.0, -1.5]], [[-2.0, -6.0, -1.0], [-7.0, -8.0, -5.0]]])
+ACTOR = tensor([[[0.7, 0.1, 0.2], [0.0, 1.0, 0.0]], [[0.3, 0.3, 0.4], [0.2, 0.6, 0.2]]])
+ADVANTAGES = tensor([[0.5, -1.0, 0.0], [-0.2, 3.0, 1.0]])
+POLICY = np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])
+BEHAVIOUR = np.array([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]])
+DETERMINISTIC = np.array([[0.0, 1.0, 0.0], [0.0, 0.5, 0.5]])
+NARROW = np.array([[0.7, 0.3, 0.0], [0.5, 0.5, 0.0]])
+
+EXERCISES = [
+    Exercise(
+        reference=log_likelihood,
+        cases={
+            "one state": (LOGITS[0, :1], ACTIONS[0, :1]),
+            "large logits": (tensor([[400.0, 0.0, 200.0]]), tensor([2])),
+            "two states": (LOGITS[0], ACTIONS[0]),
+            "a population (members, batch, actions)": (LOGITS, ACTIONS),
+        },
+        misconceptions={
+            "no_logarithm": lambda x, a: _of_action(x.softmax(-1), a),
+            "not_normalised": lambda x, a: _of_action(x, a),
+            "log_of_logits": lambda x, a: torch.log(_of_action(x, a)),
+            "greedy_action": lambda x, a: x.log_softmax(-1).amax(-1),
+            "sign_error": lambda x, a: -_of_action(x.log_softmax(-1), a),
+            "over_batch": lambda x, a: _of_action(x.log_softmax(-2), a),
+            "axis_1": lambda x, a: _of_action(x.log_softmax(1), a),
+            "summed_over_actions": lambda x, a: x.log_softmax(-1).sum(-1),
+            "not_gathered": lambda x, a: x.log_softmax(-1),
+            "one_number": lambda x, a: _of_action(x.log_softmax(-1), a).mean(),
+            "cross_entropy": torch.nn.functional.cross_entropy,
+            "overflow": lambda x, a: _of_action(x.softmax(-1), a).log(),
+        },
+        differentiable="logits",
+    ),
+    Exercise(
+        reference=expected_value,
+        cases={
+            "one state": (tensor([[-3.0, -1.0, -2.0]]), tensor([[0.7, 0.1, 0.2]])),
+            "an actor that is certain": (tensor([[-3.0, -1.0, -2.0]]), tensor([[1.0, 0.0, 0.0]])),
+            "two states": (Q_VALUES[0], ACTOR[0]),
+            "a population (members, batch, actions)": (Q_VALUES, ACTOR),
+        },
+        misconceptions={
+            "maximum": lambda q, p: q.amax(-1),
+            "likeliest_action": _likeliest,
+            "drawn_action": lambda q, p: _of_action(q, torch.distributions.Categorical(p).sample()),
+            "plain_mean": lambda q, p: q.mean(-1),
+            "weighted_mean": lambda q, p: (p * q).mean(-1),
+            "soft_maximum": lambda q, p: torch.logsumexp(q, -1),
+            "critics_own_softmax": lambda q, p: (q.softmax(-1) * q).sum(-1),
+            "softmax_again": lambda q, p: (p.softmax(-1) * q).sum(-1),
+            "log_probabilities": lambda q, p: (torch.log(p) * q).sum(-1),
+            "one_number": lambda q, p: (p * q).sum(-1).mean(),
+            "not_summed": lambda q, p: p * q,
+            "axis_1": lambda q, p: (p * q).sum(1),
+        },
+    ),
+    Exercise(
+        reference=advantage_weights,
+        cases={
+            "one advantage": (tensor([0.5]), 2.0, 100.0),
+            "a very good and a very bad action": (tensor([1e4, -1e4]), 1.0, 100.0),
+            "three advantages, a lower clip": (ADVANTAGES[1], 0.5, 2.0),
+            "a population, one temperature a member": (ADVANTAGES, tensor([[0.5], [2.0]]), 100.0),
+        },
+        misconceptions={
+            "multiplied": lambda a, t, w: torch.exp(a * t).clamp(max=w),
+            "no_clip": lambda a, t, w: torch.exp(a / t),
+            "no_temperature": lambda a, t, w: torch.exp(a).clamp(max=w),
+            "temperature_outside": lambda a, t, w: (torch.exp(a) / t).clamp(max=w),
+            "advantage_clipped": lambda a, t, w: torch.exp(a.clamp(max=w) / t),
+            "exponent_clipped": lambda a, t, w: torch.exp((a / t).clamp(max=w)),
+            "sign_error": lambda a, t, w: torch.exp(-a / t).clamp(max=w),
+            "linear": lambda a, t, w: (a / t).clamp(min=0).clamp(max=w),
+            "only_good_actions": lambda a, t, w: (a > 0).float(),
+            "bad_actions_removed": lambda a, t, w: (a > 0) * torch.exp(a / t).clamp(max=w),
+            "clipped_below": lambda a, t, w: torch.exp(a / t).clamp(min=w),
+            "normalised": lambda a, t, w: torch.softmax(a / t, -1),
+        },
+    ),
+    Exercise(
+        reference=kl_bonus,
+        cases={
+            "one state": (POLICY[:1], BEHAVIOUR[:1], 1.0),
+            "one state, weight 0.5": (POLICY[1:], BEHAVIOUR[1:], 0.5),
+            "actions that the policy never takes": (DETERMINISTIC[:1], BEHAVIOUR[:1], 2.0),
+            "an action that the behaviour never takes": (POLICY[:1], NARROW[:1], 2.0),
+            "two states": (POLICY, BEHAVIOUR, 2.0),
+        },
+        misconceptions={
+            "sign_error": lambda p, b, w: w * _log_ratio(p, b),
+            "weighted_by_policy": lambda p, b, w: -w * p * _log_ratio(p, b),
+            "divergence_itself": lambda p, b, w: -w * _kl(p, b)[..., 0],
+            "divergence_everywhere": lambda p, b, w: np.broadcast_to(-w * _kl(p, b), p.shape),
+            "no_behaviour": lambda p, b, w: -w * _masked(p, np.log(p)),
+            "no_policy": lambda p, b, w: w * _masked(p, np.log(b)),
+            "probabilities": lambda p, b, w: -w * _masked(p, p - b),
+            "no_logarithm": lambda p, b, w: -w * _masked(p, p / b),
+            "reverse_divergence": lambda p, b, w: w * _masked(p, b / p * _log_ratio(p, b)),
+            "no_weight": lambda p, b, w: -_log_ratio(p, b),
+            "weight_divides": lambda p, b, w: -_log_ratio(p, b) / w,
+            "never_taken_infinite": lambda p, b, w: -w * (np.log(p) - np.log(b)),
+            "nan_to_num": lambda p, b, w: np.nan_to_num(-w * np.log(p / b)),
+            "unseen_forgiven": lambda p, b, w: -w * np.where((p > 0) & (b > 0), np.log(p) - np.log(b), 0.0),
+            "smoothed": lambda p, b, w: -w * (np.log(p + 1e-8) - np.log(b + 1e-8)),
+        },
+    ),
+]

@@ -1,0 +1,78 @@
+"""Notebook 05: the penalty that makes a critic conservative, and what it pushes up and down."""
+
+import torch
+from torch import logsumexp, nn, softmax, tensor
+
+from rlkit_mini.agents.cql import cql_penalty
+from rlkit_mini.agents.dqn import value_of_action
+from rlkit_workbook.exercises.checking import Exercise
+
+
+def penalty_gradient(q_values, actions, temperature=1.0):
+    """Derivative of the CQL penalty with respect to Q(s, .): softmax(Q / T) - one_hot(a_data), (..., actions)."""
+    policy = torch.softmax(q_values / temperature, dim=-1)
+    return policy - nn.functional.one_hot(actions, q_values.shape[-1])
+
+
+def _of_random_action(q_values):
+    return value_of_action(q_values, torch.randint(q_values.shape[-1], q_values.shape[:-1]))
+
+
+def _axis_1(q_values, actions, temperature):
+    soft_maximum = temperature * logsumexp(q_values / temperature, 1)
+    return soft_maximum - q_values.gather(1, actions.unsqueeze(-1)).squeeze(-1)
+
+
+def _exponential_softmax(q_values):
+    return q_values.exp() / q_values.exp().sum(-1, keepdim=True)
+
+
+def _marked(actions, q_values):
+    return nn.functional.one_hot(actions, q_values.shape[-1])
+
+
+Q_VALUES = tensor([[[-3.0, -1.0, -2.0], [-1.0, -4.0, -1.5]], [[-2.0, -6.0, -1.0], [-7.0, -8.0, -5.0]]])
+CASES = {
+    "one transition": (tensor([[1.0, 3.0, 2.0]]), tensor([2]), 1.0),
+    "a long way to the goal, T = 0.1": (tensor([[-14.0, -15.0, -15.0]]), tensor([1]), 0.1),
+    "two transitions, T = 0.5": (Q_VALUES[0], tensor([2, 0]), 0.5),
+    "a population (members, batch, actions), T = 2": (Q_VALUES, tensor([[2, 0], [1, 2]]), 2.0),
+}
+EXERCISES = [
+    Exercise(
+        reference=cql_penalty,
+        differentiable="q_values",
+        cases=CASES,
+        misconceptions={
+            "no_temperature_in_front": lambda q, a, t: logsumexp(q / t, -1) - value_of_action(q, a),
+            "no_temperature_inside": lambda q, a, t: t * logsumexp(q, -1) - value_of_action(q, a),
+            "no_temperature": lambda q, a, t: logsumexp(q, -1) - value_of_action(q, a),
+            "maximum": lambda q, a, t: q.amax(-1) - value_of_action(q, a),
+            "mean_subtracted": lambda q, a, t: t * logsumexp(q / t, -1) - q.mean(-1),
+            "random_action": lambda q, a, t: _of_random_action(q) - value_of_action(q, a),
+            "random_action_over_temperature": lambda q, a, t: _of_random_action(q / t) - value_of_action(q, a),
+            "blog_data_action": lambda q, a, t: (_of_random_action(q / t) - value_of_action(q, a)).mean(),
+            "blog_all_actions": lambda q, a, t: _of_random_action(q / t).mean() - q.mean(),
+            "one_number": lambda q, a, t: (t * logsumexp(q / t, -1) - value_of_action(q, a)).mean(),
+            "axis_1": _axis_1,
+            "sign_error": lambda q, a, t: value_of_action(q, a) - t * logsumexp(q / t, -1),
+            "overflow": lambda q, a, t: t * (q / t).exp().sum(-1).log() - value_of_action(q, a),
+        },
+    ),
+    Exercise(
+        reference=penalty_gradient,
+        cases=CASES,
+        misconceptions={
+            "sign_error": lambda q, a, t: _marked(a, q) - softmax(q / t, -1),
+            "no_temperature": lambda q, a, t: softmax(q, -1) - _marked(a, q),
+            "factor_too_small": lambda q, a, t: softmax(q / t, -1) / t - _marked(a, q),
+            "factor_too_large": lambda q, a, t: t * softmax(q / t, -1) - _marked(a, q),
+            "no_data_term": lambda q, a, t: softmax(q / t, -1),
+            "maximum": lambda q, a, t: _marked(q.argmax(-1), q) - _marked(a, q),
+            "uniform": lambda q, a, t: 1 / q.shape[-1] - _marked(a, q),
+            "batch_mean": lambda q, a, t: (softmax(q / t, -1) - _marked(a, q)) / a.numel(),
+            "axis_1": lambda q, a, t: softmax(q / t, 1) - _marked(a, q),
+            "overflow": lambda q, a, t: _exponential_softmax(q / t) - _marked(a, q),
+        },
+    ),
+]

@@ -1,0 +1,92 @@
+"""Notebook 03: what a data set holds: where episodes end, what may be bootstrapped, and who acted."""
+
+import numpy as np
+
+from rlkit_mini.data.transitions import episode_returns
+from rlkit_mini.evaluation.measures import behaviour_policy
+from rlkit_workbook.exercises.checking import Exercise
+
+
+def continuation_mask(terminations, truncations):
+    """m = 1 - termination: 1 where the next state's value counts, also at a truncation; (...,) bool -> float."""
+    return 1.0 - np.asarray(terminations, dtype=np.float64)
+
+
+def _sums(rewards, ends, after=1, unfinished=False):
+    pieces = np.split(rewards, np.flatnonzero(ends) + after)
+    return np.array([piece.sum() for piece in (pieces if unfinished else pieces[:-1]) if len(piece)])
+
+
+def _counts(cells, actions, number_of_cells):
+    return np.histogram2d(cells, actions, bins=(number_of_cells, 5), range=((0, number_of_cells), (0, 5)))[0]
+
+
+def _shares(counts, unseen=1 / 5):
+    totals = counts.sum(1, keepdims=True)
+    return np.where(totals > 0, counts / np.maximum(totals, 1), unseen)
+
+
+def _flags(*steps):
+    return np.array(steps, dtype=bool)
+
+
+REWARDS = np.array([-1.0, -2.0, 0.0, -1.0, -4.0, -1.0, 5.0, -1.0])
+GOALS, LIMITS = _flags(0, 0, 1, 0, 0, 0, 1, 0), _flags(0, 0, 0, 0, 1, 0, 1, 0)
+CELLS, ACTIONS = np.array([0, 0, 0, 2, 2, 0]), np.array([1, 4, 1, 0, 3, 2])
+
+EXERCISES = [
+    Exercise(
+        reference=episode_returns,
+        cases={
+            "an episode cut off by its time limit": (REWARDS[3:5], GOALS[3:5], LIMITS[3:5]),
+            "an episode that reaches the goal": (REWARDS[:3], GOALS[:3], LIMITS[:3]),
+            "an unfinished episode at the end": (REWARDS[:4], GOALS[:4], LIMITS[:4]),
+            "several episodes": (REWARDS, GOALS, LIMITS),
+        },
+        misconceptions={
+            "terminations_only": lambda r, e, t: _sums(r, e),
+            "truncations_only": lambda r, e, t: _sums(r, t),
+            "unfinished_counted": lambda r, e, t: _sums(r, e | t, unfinished=True),
+            "never_restarted": lambda r, e, t: np.cumsum(r)[e | t],
+            "last_reward_moved": lambda r, e, t: _sums(r, e | t, after=0),
+            "means": lambda r, e, t: _sums(r, e | t) / _sums(np.ones_like(r), e | t),
+        },
+    ),
+    Exercise(
+        reference=continuation_mask,
+        cases={
+            "a step that goes on": (_flags(0), _flags(0)),
+            "a step that terminates": (_flags(1), _flags(0)),
+            "a step that is truncated": (_flags(0), _flags(1)),
+            "a step that is both": (_flags(1), _flags(1)),
+            "a population (members, steps)": (_flags([0, 1, 0], [0, 0, 1]), _flags([0, 0, 1], [1, 0, 0])),
+        },
+        misconceptions={
+            "truncations_too": lambda e, t: 1.0 - (e | t),
+            "truncations_only": lambda e, t: 1.0 - t,
+            "inverted": lambda e, t: 1.0 * e,
+            "never_masked": lambda e, t: np.ones(e.shape),
+            "truncation_wins": lambda e, t: 1.0 - (e & ~t),
+            "subtracted_twice": lambda e, t: 1.0 - e - t,
+        },
+    ),
+    Exercise(
+        reference=behaviour_policy,
+        cases={
+            "one step": (CELLS[:1], ACTIONS[:1], 1),
+            "three steps in one cell": (CELLS[:3], ACTIONS[:3], 1),
+            "a cell without data": (CELLS[:3], ACTIONS[:3], 2),
+            "several cells": (CELLS, ACTIONS, 4),
+        },
+        misconceptions={
+            "pairs_once": lambda c, a, n: _shares(_counts(c, a, n) > 0),
+            "counts": lambda c, a, n: _counts(c, a, n),
+            "joint": lambda c, a, n: _counts(c, a, n) / len(c),
+            "zeros_unseen": lambda c, a, n: _shares(_counts(c, a, n), unseen=0.0),
+            "nan_unseen": lambda c, a, n: _shares(_counts(c, a, n), unseen=np.nan),
+            "columns": lambda c, a, n: _shares(_counts(c, a, n).T).T,
+            "smoothed": lambda c, a, n: _shares(_counts(c, a, n) + 1),
+            "greedy_clone": lambda c, a, n: _shares(np.eye(5)[_counts(c, a, n).argmax(1)] * (_counts(c, a, n) > 0)),
+        },
+    ),
+]

@@ -1,0 +1,192 @@
+"""Notebook 08: is a difference real, how good is a policy that never acted, and what a bonus for trajectories is."""
+
+import numpy as np
+from numpy import array
+
+from rlkit_mini.evaluation.tabular import fqe_backup
+from rlkit_workbook.exercises.checking import Exercise
+
+
+def paired_interval(a, b, picks):
+    """95% bootstrap interval (low, high) of the mean of a - b over seeds, pairs kept together; picks (resamples, n)."""
+    means = (np.asarray(a) - np.asarray(b))[picks].mean(axis=-1)
+    return np.quantile(means, [0.025, 0.975])
+
+
+def trajectory_bonus(policy, behaviour, transitions, weight):
+    """-weight * log(p_pi(s' | s) / p_beta(s' | s)), (states, states); 0 where pi never goes from s to s'."""
+    ours = np.einsum("sa,san->sn", policy, transitions)
+    theirs = np.einsum("sa,san->sn", behaviour, transitions)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(ours > 0, weight * np.log(theirs / ours), 0.0)
+
+
+def _quantiles(means, low=0.025, high=0.975):
+    return np.quantile(means, [low, high])
+
+
+def _unpaired(a, b, picks):
+    return _quantiles(a[picks].mean(-1) - b[picks[::-1]].mean(-1))
+
+
+def _normal(a, b, picks):
+    difference = a - b
+    return difference.mean() + array([-1.96, 1.96]) * difference.std(ddof=1) / np.sqrt(len(difference))
+
+
+def _fqe(q, c, a, r, n, m, p, d, *, values=None, mask=True, unseen=None, total=False, last=False, shift=False):
+    """The backup with one thing changed."""
+    ahead = (p * q).sum(1) if values is None else values(q, p)
+    y = r + d * (1 - m if mask else np.ones_like(r)) * ahead[c if shift else n]
+    counts, sums, ends = np.zeros(q.shape), np.zeros(q.shape), np.zeros(q.shape)
+    np.add.at(counts, (c, a), 1)
+    np.add.at(sums, (c, a), y)
+    ends[c, a] = y
+    filled = ends if last else sums / (1 if total else np.maximum(counts, 1))
+    return np.where(counts > 0, filled, q if unseen is None else unseen)
+
+
+def _log_ratio(one, other, transitions):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ours, theirs = np.einsum("sa,san->sn", one, transitions), np.einsum("sa,san->sn", other, transitions)
+        return np.log(ours / theirs), ours, theirs
+
+
+def _where_going(bonus, ours):
+    return np.where(ours > 0, bonus, 0.0)
+
+
+def _of_actions(policy, behaviour, transitions, weight):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(policy > 0, -weight * np.log(policy / behaviour), 0.0)
+
+
+def _of_actions_unmasked(policy, behaviour, transitions, weight):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return -weight * np.log(policy / behaviour)
+
+
+def _for_trajectories(change, p, b, t, w):
+    ratio, ours, theirs = _log_ratio(p, b, t)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return change(ratio, ours, theirs, w)
+
+
+A, B = array([-21.0, -25.0, -30.0, -22.0]), array([-22.0, -27.0, -31.0, -26.0])
+PICKS = array([[0, 1, 2, 3], [0, 0, 1, 1], [3, 3, 3, 2], [1, 2, 2, 0], [3, 0, 1, 3], [2, 2, 2, 0]])
+WIDE = np.random.default_rng(0).integers(4, size=(200, 4))
+Q = array([[-4.0, -6.0], [-2.0, -8.0], [-9.0, -5.0]])
+POLICY = array([[1.0, 0.0], [0.25, 0.75], [0.5, 0.5]])
+SAME_PLACES = array([[[0.0, 1.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]]])  # in state 0, both actions lead to state 1
+NOISY = array(
+    [
+        [[0.8, 0.2, 0.0], [0.1, 0.9, 0.0]],
+        [[0.5, 0.5, 0.0], [0.0, 0.3, 0.7]],
+        [[0.0, 0.0, 1.0], [0.6, 0.0, 0.4]],
+    ]
+)
+EVEN = array([[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]])
+
+
+def _in_place(q_values, cells, actions, rewards, next_cells, terminations, policy, discount):
+    q = np.array(q_values, dtype=np.float64)
+    for c, a in sorted(set(zip(cells.tolist(), actions.tolist(), strict=True))):
+        here = (cells == c) & (actions == a)
+        next_values = (policy * q)[next_cells[here]].sum(-1)
+        q[c, a] = (rewards[here] + discount * (1 - terminations[here]) * next_values).mean()
+    return q
+
+
+EXERCISES = [
+    Exercise(
+        reference=paired_interval,
+        cases={
+            "two seeds, one resample each way": (A[:2], B[:2], array([[0, 0], [1, 1], [0, 1]])),
+            "four seeds": (A, B, PICKS),
+            "four seeds, many resamples": (A, B, WIDE),
+        },
+        misconceptions={
+            "unpaired": _unpaired,
+            "second_minus_first": lambda a, b, p: _quantiles((b - a)[p].mean(-1)),
+            "ninety_percent": lambda a, b, p: _quantiles((a - b)[p].mean(-1), 0.05, 0.95),
+            "of_the_differences": lambda a, b, p: _quantiles((a - b)[p]),
+            "not_resampled": lambda a, b, p: _quantiles(a - b),
+            "normal": _normal,
+            "medians": lambda a, b, p: _quantiles(np.median((a - b)[p], -1)),
+            "axis_0": lambda a, b, p: _quantiles((a - b)[p].mean(0)),
+            "range": lambda a, b, p: _quantiles((a - b)[p].mean(-1), 0, 1),
+        },
+    ),
+    Exercise(
+        reference=trajectory_bonus,
+        cases={
+            "two actions that lead to the same place": (
+                array([[1.0, 0.0], [0.0, 1.0]]),
+                array([[0.5, 0.5], [0.5, 0.5]]),
+                SAME_PLACES,
+                1.0,
+            ),
+            "a place where only the behaviour goes": (POLICY, EVEN, NOISY, 0.5),
+            "a place where only the policy goes": (EVEN, POLICY, NOISY, 2.0),
+        },
+        misconceptions={
+            "of_actions": _of_actions,
+            "of_actions_unmasked": _of_actions_unmasked,
+            "sign_error": lambda *x: _for_trajectories(lambda r, o, t, w: _where_going(w * r, o), *x),
+            "no_weight": lambda *x: _for_trajectories(lambda r, o, t, w: _where_going(-r, o), *x),
+            "no_logarithm": lambda *x: _for_trajectories(lambda r, o, t, w: _where_going(-w * o / t, o), *x),
+            "nan_where_never": lambda *x: _for_trajectories(lambda r, o, t, w: -w * r, *x),
+            "weighted": lambda *x: _for_trajectories(lambda r, o, t, w: _where_going(-w * o * r, o), *x),
+            "divergence": lambda *x: _for_trajectories(lambda r, o, t, w: -w * _where_going(o * r, o).sum(1), *x),
+            "difference": lambda *x: _for_trajectories(lambda r, o, t, w: _where_going(-w * (o - t), o), *x),
+        },
+    ),
+    Exercise(
+        reference=fqe_backup,
+        cases={
+            "one step": (Q[:2], array([0]), array([1]), array([-1.0]), array([1]), array([0.0]), POLICY[:2], 0.5),
+            "a step that terminates": (
+                Q[:2],
+                array([1]),
+                array([0]),
+                array([3.0]),
+                array([0]),
+                array([1.0]),
+                POLICY[:2],
+                0.5,
+            ),
+            "two steps at one pair": (
+                Q[:2],
+                array([0, 0]),
+                array([0, 0]),
+                array([-1.0, -3.0]),
+                array([0, 1]),
+                array([0.0, 0.0]),
+                POLICY[:2],
+                0.9,
+            ),
+            "a small data set": (
+                Q,
+                array([0, 0, 1, 2, 0]),
+                array([0, 1, 1, 0, 0]),
+                array([-1.0, -1.0, -1.0, 2.0, -2.0]),
+                array([1, 2, 0, 0, 0]),
+                array([0.0, 0.0, 0.0, 1.0, 0.0]),
+                POLICY,
+                0.9,
+            ),
+        },
+        misconceptions={
+            "no_mask": lambda *x: _fqe(*x, mask=False),
+            "in_place": _in_place,
+            "best_action": lambda *x: _fqe(*x, values=lambda q, p: q.max(1)),
+            "likeliest_action": lambda *x: _fqe(*x, values=lambda q, p: q[np.arange(len(q)), p.argmax(1)]),
+            "plain_average": lambda *x: _fqe(*x, values=lambda q, p: q.mean(1)),
+            "unseen_zero": lambda *x: _fqe(*x, unseen=0.0),
+            "summed": lambda *x: _fqe(*x, total=True),
+            "last_step": lambda *x: _fqe(*x, last=True),
+            "here_not_next": lambda *x: _fqe(*x, shift=True),
+            "undiscounted": lambda *x: _fqe(*x[:-1], 1.0),
+        },
+    ),
+]

@@ -1,0 +1,1 @@
+"""Whole figures of results: a sweep or an exploration under its sliders, and tables of sweeps."""

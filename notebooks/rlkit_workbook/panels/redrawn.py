@@ -1,0 +1,82 @@
+"""Figures of which little changes from one picture to the next."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from rlkit_mini.oracle import Oracle
+
+MEANINGS = {  # what the axis of a hyperparameter says
+    "data": "data set",
+    "dataset": "data set",
+    "steps": "steps made (offline: updates)",
+    "alpha": "alpha (weight of the penalty)",
+    "temperature": "temperature (divides)",
+    "expectile": "expectile tau",
+    "rnd_weight": "weight of the bonus",
+    "epsilon": "epsilon (share of random actions)",
+    "learning_rate": "learning rate (Adam)",
+    "actor_learning_rate": "the actor's learning rate (Adam)",
+    "batch_size": "transitions a minibatch",
+    "target_period": "updates between two copies of the critic into the target network",
+}
+
+
+class Redrawn:
+    """A figure of which little changes from one picture to the next.
+
+    Attributes:
+        figure: 9 inches wide.
+    """
+
+    figure: Figure
+
+    def settle(self, maps, artists) -> None:
+        """Fix where everything is; from now on only `artists`, and what lies on the axes `maps`, is drawn again."""
+        if self.figure.get_layout_engine():
+            self.figure.draw_without_rendering()
+            self.figure.set_layout_engine("none")
+        on_maps = [(*ax.images, *ax.patches, *ax.texts, *ax.collections, *ax.spines.values()) for ax in maps]
+        moving = [artist for group in on_maps for artist in group] + list(artists)
+        self._moving, self._still = sorted(moving, key=lambda artist: artist.zorder), None
+
+    def to_png(self) -> bytes:
+        """The figure as it is now, 900 pixels wide: what moves is drawn again on a kept picture of what does not."""
+        canvas = self.figure.canvas
+        if self._still is None:
+            for artist in self._moving:
+                artist.set_visible(False)
+            canvas.draw()
+            self._still = canvas.copy_from_bbox(self.figure.bbox)
+            for artist in self._moving:
+                artist.set_visible(True)
+        canvas.restore_region(self._still)
+        for artist in self._moving:
+            artist.draw(canvas.get_renderer())
+        return encoded(canvas)
+
+
+def encoded(canvas) -> bytes:
+    """What a canvas shows as the bytes of a PNG file, quickly."""
+    file = io.BytesIO()
+    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(file, "png", compress_level=1)
+    return file.getvalue()
+
+
+def in_words(name: str, oracle: Oracle, acts: float, believes: float | None, truth: float) -> str:
+    """Two lines on an agent: how well it acts (exact return), and whether it knows (discounted values at the start)."""
+    best, worst = oracle.optimal_return, -oracle.maze.horizon
+    well = "it arrives late, or not at all" if acts < (best + worst) / 2 else "it could do better"
+    well = "it hardly ever arrives" if acts < 0.95 * worst else well
+    well = "nearly as good as it gets" if acts >= 1.1 * best else well
+    second = f"It learns no values; {truth:.1f} is true at the start."
+    if believes is not None:
+        knows = f"{'over' if believes > truth else 'under'}estimated by {abs(believes - truth):.1f}"
+        knows = "about right" if abs(believes - truth) < 0.1 * abs(truth) + 0.1 else knows
+        second = f"At the start it believes {believes:.1f}, and {truth:.1f} is true: {knows}."
+    words = f"return {acts:.1f} where {best:.1f} is possible: {well}.\n{second}".replace("-", "−")
+    return f"{name}: {words}"

@@ -1,0 +1,14 @@
+"""The committed results, in `figures/`."""
+
+from __future__ import annotations
+
+import json
+
+from rlkit_mini.files import ROOT
+
+RESULTS = ROOT / "figures"
+
+
+def read_results(name: str):
+    """A committed result, such as `figures/museum.json` by the name "museum"."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))

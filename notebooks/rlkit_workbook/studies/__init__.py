@@ -1,0 +1,1 @@
+"""What the course claims: collections, ablations, the gallery, the report, the benchmark."""

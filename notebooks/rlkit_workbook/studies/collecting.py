@@ -1,0 +1,58 @@
+"""Collects the course's data sets, from seed 0: `make datasets`, or `python -m rlkit_workbook.studies.collecting`."""
+
+from __future__ import annotations
+
+import sys
+
+from rlkit_mini.agents import RND, RandomAgent
+from rlkit_mini.agents.agent import Agent
+from rlkit_mini.agents.guides import lazy, near_expert
+from rlkit_mini.data.sets import list_datasets, save_dataset
+from rlkit_mini.exploration import explore
+from rlkit_mini.mazes import MAZES
+from rlkit_mini.oracle import Oracle
+
+
+def _behaviours(oracle: Oracle) -> dict[str, tuple[Agent, int, str]]:
+    """name -> agent, steps, description, of each collection in the oracle's maze; a fresh agent a call."""
+    table = {
+        "random": (RandomAgent(), 10_000, "Uniformly random actions."),
+        "rnd": (RND(), 10_000, "Random network distillation, reward-free, from its first step on."),
+    }
+    if oracle.maze.name == "medium":
+        table["rnd"] = (RND(), 20_000, table["rnd"][2])  # its beginnings are the smaller sets
+        table["near-expert"] = (near_expert(oracle, 0.1), 1_000, "Optimal policy, 10% uniformly random actions.")
+        table["lazy"] = (lazy(oracle), 2_000, "Stays with probability 0.6, else the optimal action.")
+    if oracle.maze.name == "hard":
+        table["near-expert"] = (near_expert(oracle, 0.3), 2_000, "Optimal policy, 30% uniformly random actions.")
+    return table
+
+
+def collect_datasets(overwrite: bool = False) -> None:
+    """Collect and write every data set of the course that is not there yet (or all, with `overwrite`)."""
+    present = set() if overwrite else set(list_datasets())
+    for maze in (MAZES["easy"], MAZES["medium"], MAZES["hard"]):
+        oracle = Oracle(maze)
+        for name, (agent, steps, description) in _behaviours(oracle).items():
+            sizes = {f"pointmass/{maze.name}-{name}-v0": min(steps, 10_000)}
+            if steps == 20_000:
+                sizes |= {f"pointmass/{maze.name}-{name}-{size}-v0": size for size in (1_000, 5_000, 10_000, 20_000)}
+            missing = {dataset_id: size for dataset_id, size in sizes.items() if dataset_id not in present}
+            if missing:
+                (data,) = explore(agent, maze, steps)
+                if len(data) < steps:
+                    sys.exit(f"interrupted: {', '.join(missing)} not written")
+            for dataset_id, size in missing.items():
+                save_dataset(
+                    dataset_id,
+                    data[:size],
+                    algorithm=type(agent).__name__ if agent.batch_size or name == "random" else name,
+                    description=f"{description} {size:,} steps in the {maze.name} maze, seed 0.",
+                    reference_returns=(oracle.random_return, oracle.optimal_return),
+                    overwrite=overwrite,
+                )
+                print(f"collected {dataset_id}: {size:,} steps")
+
+
+if __name__ == "__main__":
+    collect_datasets(overwrite="--overwrite" in sys.argv[1:])

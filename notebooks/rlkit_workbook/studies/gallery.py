@@ -1,0 +1,157 @@
+"""The gallery: every algorithm on every kind of data, over its settings: `python -m rlkit_workbook.studies.gallery`.
+
+Committed as `figures/gallery.npz`, in a byte a half-cell; `open_gallery` gives it back as sweeps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL
+from rlkit_mini.experiments import EXPERIMENTS
+from rlkit_mini.files import whole_file
+from rlkit_workbook.results import RESULTS
+from rlkit_workbook.studies.ablations import KNOBS, SHARES
+from rlkit_workbook.studies.sweeping import processes, sweep
+from rlkit_workbook.sweeps import WORST, Sweep, halved
+
+UPDATES, SEEDS, EVALUATIONS = 2_000, 8, 2
+
+
+GRIDS = {
+    BC: {},
+    DQN: {},
+    CQL: {"alpha": [0.03, 0.1, 0.3, 1, 3, 10]},
+    AWAC: {"temperature": [0.1, 0.3, 1]},
+    IQL: {"expectile": [0.7, 0.9], "temperature": [0.1, 1]},
+}
+
+
+def _datasets(maze: str) -> list[str]:
+    """Those committed and walks; in the medium maze also independent steps."""
+    committed = {
+        "easy": ("random", "rnd"),
+        "medium": ("random", "rnd-1000", "rnd-5000", "rnd", "near-expert", "lazy"),
+        "hard": ("random", "rnd", "near-expert"),
+    }
+    names = [f"pointmass/{maze}-{name}-v0" for name in committed[maze]]
+    names += [f"walked/{maze}-{share:g}" for share in SHARES]
+    drawn = [f"drawn/{maze}-{places:g}-{actions:g}" for places in KNOBS for actions in KNOBS]
+    return names + drawn * (maze == "medium")
+
+
+GALLERY_MAZES = ("easy", "medium", "hard")
+
+
+HALLS = {maze: (maze, GRIDS, _datasets(maze)) for maze in GALLERY_MAZES}  # maze, agents, data sets
+HALLS["collections"] = (  # one kind of data, collected eight times, and eight agents on each
+    "medium",
+    {CQL: {"alpha": [0.1, 1]}},
+    [f"walked/medium-0.1-seed{seed}" for seed in range(SEEDS)],
+)
+
+
+def make_gallery(
+    updates: int = UPDATES,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    parts: Path = Path("results/gallery"),
+    out: Path = RESULTS / "gallery.npz",
+) -> None:
+    """Train the gallery, one sweep a hall and algorithm; a second call trains only what is missing.
+
+    Args:
+        updates: of every member.
+        workers, scheduler: as of `python -m rlkit_mini sweep`.
+        parts: folder of the finished parts.
+        out: the gallery's file.
+    """
+    arrays = {}
+    with processes(workers, scheduler) as executor:
+        for hall, (maze, agents, datasets) in HALLS.items():
+            for agent, grid in agents.items():
+                row = dataclasses.replace(EXPERIMENTS[f"pointmass_{maze}_dqn"], agent=agent, settings={}, steps=updates)
+                name, grid = f"{hall} {agent.__name__}", grid | {"dataset": datasets}
+                print(name, flush=True)
+                done = sweep(row, grid, SEEDS, executor, evaluations=EVALUATIONS, folder=parts)
+                arrays |= {f"{name}/{key}": array for key, array in packed(done).items()}
+    with whole_file(out) as part:
+        np.savez_compressed(part, **arrays)
+
+
+KINDS = ("noisy expert", "drawn, optimal or noisy", "lazy guide", "explorer", "1,000 random actions")
+
+
+def kind_of(dataset: str) -> str:
+    """The kind of behaviour that a data set of the gallery is from, one of `KINDS`."""
+    family, _, name = dataset.partition("/")
+    if family != "pointmass":
+        if name.endswith("-1"):
+            return "1,000 random actions"
+        return "drawn, optimal or noisy" if family == "drawn" else "noisy expert"
+    return "noisy expert" if "expert" in name else "lazy guide" if "lazy" in name else "explorer"
+
+
+def scored(gallery: Mapping[str, Sweep], algorithm: str) -> tuple[list[str], np.ndarray]:
+    """An algorithm on all data sets of all mazes: their names, and scores (*hyperparameters, data sets, seeds).
+
+    A score is linear in the exact return: 100 for the optimum, 0 for never arriving.
+    """
+    names, found = [], []
+    for maze in GALLERY_MAZES:
+        done = gallery[f"{maze} {algorithm}"]
+        never, best = -done.oracle.maze.horizon, done.oracle.optimal_return
+        names += done.grid["dataset"]
+        found.append(100 * (done.returns[-1] - never) / (best - never))
+    return names, np.concatenate(found, axis=-2)
+
+
+def standings(gallery: Mapping[str, Sweep]) -> tuple[dict[str, dict], dict[str, dict[str, np.ndarray]]]:
+    """Which algorithm for which data, with one setting each for all data.
+
+    Returns:
+        algorithm -> its setting, the one with the best mean score of half of the seeds;
+        kind of data -> algorithm -> scores (data sets, seeds) of that setting, of the other half.
+    """
+    chosen, table = {}, {kind: {} for kind in KINDS}
+    for agent, grid in GRIDS.items():
+        names, each = scored(gallery, agent.__name__)
+        half = each.shape[-1] // 2
+        means = each[..., :half].mean(axis=(-2, -1))  # (*hyperparameters,)
+        place = np.unravel_index(means.argmax(), means.shape)
+        chosen[agent.__name__] = {name: values[at] for (name, values), at in zip(grid.items(), place, strict=True)}
+        for kind in KINDS:
+            rows = [kind_of(name) == kind for name in names]
+            table[kind][agent.__name__] = each[place][rows, half:]
+    return chosen, table
+
+
+def packed(sweep: Sweep) -> dict[str, np.ndarray]:
+    """A sweep in bytes: returns to 0.01, and of each half-cell's mean value, believed and true, and likeliest action.
+
+    Values from 0 to `WORST`, which true values cannot leave, are 255 to 0.
+    """
+    half, owners = halved(sweep.oracle)
+    believed = sweep.values
+    true = believed - np.nan_to_num(sweep.overestimation)
+    average = np.eye(len(half.observations))[owners]  # (sub-cells, half-cells)
+    average /= average.sum(axis=0)
+    arrays = {
+        name: np.rint(255 * (1 - np.clip(values @ average / WORST, 0, 1))).astype(np.uint8)
+        for name, values in (("believed", believed), ("true", true))
+    }
+    votes = np.einsum("...sa,sh->...ha", sweep.policy, average)
+    arrays["actions"] = votes.argmax(axis=-1).astype(np.uint8)
+    arrays["returns"] = sweep.returns.round(2).astype(np.float32)
+    arrays |= {name: getattr(sweep, name).astype(np.float32) for name in ("believed_start", "true_start")}
+    arrays |= {"updates": sweep.updates, "seeds": sweep.seeds}
+    return arrays | {f"grid {name}": np.array(values) for name, values in sweep.grid.items()}
+
+
+if __name__ == "__main__":
+    tyro.cli(make_gallery)

@@ -1,0 +1,316 @@
+"""Every experiment at once: results as data and as the README's tables; their figures are in `report_figures.py`."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import re
+from collections import Counter
+from concurrent.futures import as_completed
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL
+from rlkit_mini.data.sets import checksum, load_dataset
+from rlkit_mini.evaluation.choosing import fitted_q_evaluation, td_error
+from rlkit_mini.evaluation.judging import start_values
+from rlkit_mini.experiments import EXPERIMENTS, Experiment, as_row, run_exploration, run_fine_tuning, run_training
+from rlkit_mini.files import whole_file
+from rlkit_mini.mazes import MAZES
+from rlkit_mini.names import check_count
+from rlkit_mini.oracle import Oracle
+from rlkit_mini.tables import markdown_table, with_interval
+from rlkit_mini.training import train_offline
+from rlkit_workbook.faults import DIFFERENCES, EXPLORED, TRAINED, gap, run_difference
+from rlkit_workbook.studies.sweeping import processes
+
+DATA = ("medium-near-expert", "hard-near-expert", "medium-lazy", "medium-rnd")
+AGENTS = {
+    "BC": (BC, {}),
+    "BC, sampled": (BC, {}),
+    "DQN": (DQN, {}),
+    "CQL, α 0.1": (CQL, {"alpha": 0.1}),
+    "CQL, α 1": (CQL, {"alpha": 1.0}),
+    "AWAC": (AWAC, {}),
+    "IQL": (IQL, {}),
+}
+CANDIDATES = ("DQN", "CQL, α 0.1", "CQL, α 1", "AWAC", "IQL")  # to choose from without acting: those with a critic
+UPDATES, CHECKPOINTS = 4_000, 2  # of comparisons and candidates
+SHARED = {  # comparisons that are trainings too: the same agent on the same data
+    "medium-rnd: DQN": "pointmass_medium_dqn",
+    "medium-rnd: CQL, α 0.1": "pointmass_medium_cql",
+    "medium-rnd: CQL, α 1": "pointmass_medium_cql_alpha1",
+    "medium-rnd: IQL": "pointmass_medium_iql",
+}
+SIZES = (1_000, 5_000, 10_000, 20_000)
+LONG_RUN = "pointmass_medium_rnd_20000"  # its beginnings are the smaller explorations of the medium maze
+CONTROL = "without the bonus"  # RND's control: the same agent, with rnd_weight 0
+
+
+def parts() -> list[tuple[str, str]]:
+    """(kind, name) of everything that a report needs, the longest kinds first; each runs by itself."""
+    explorations = [f"pointmass_{maze}_{agent}" for maze in MAZES for agent in ("random", "rnd", "rnd_control")]
+    explorations[explorations.index("pointmass_medium_rnd")] = LONG_RUN
+    kinds = {
+        "choose": [f"choosing: {data}" for data in DATA],
+        "finetune": [name for name, row in EXPERIMENTS.items() if row.command == "finetune"],
+        "explore": explorations,
+        "train": [name for name, row in EXPERIMENTS.items() if row.command == "train"],
+        "compare": [name for data in DATA for label in AGENTS if (name := f"{data}: {label}") not in SHARED],
+        "snippet": list(DIFFERENCES),
+    }
+    return [(kind, name) for kind, names in kinds.items() for name in names]
+
+
+def run_part(kind: str, name: str, seeds: int, steps: int | None = None) -> dict:
+    """The numbers of one part, ready for JSON."""
+    torch.set_num_threads(1)
+    if kind == "explore":
+        return run_exploration(_experiment(name), seeds, steps, progress=False).summary
+    if kind == "train":
+        return run_training(_experiment(name), seeds, steps, progress=False).summary
+    if kind == "finetune":
+        return run_fine_tuning(_experiment(name), seeds, steps, steps, progress=False).summary
+    if kind == "snippet":  # an explorer's control is another part's beginning
+        sides = ("altered",) if DIFFERENCES[name].data in MAZES else ("altered", "control")
+        return run_difference(name, seeds, steps, sides)
+    return (_choosing if kind == "choose" else _comparison)(name, seeds, steps)
+
+
+def made_with(kind: str, name: str, seeds: int, steps: int | None) -> dict:
+    """What a part's numbers follow from, ready for JSON: the settings of its agents, its data, its length."""
+    if kind in ("explore", "train", "finetune"):
+        row = _experiment(name)
+        agents, data = [row.make_agent(seeds)], row.maze if kind == "explore" else row.dataset
+        length = [row.steps, row.online_steps]
+    elif kind == "snippet":
+        row = DIFFERENCES[name]
+        agents = [row.altered(seeds=seeds), row.control(seeds=seeds)]
+        data = row.data if row.data in MAZES else f"pointmass/{row.data}-v0"
+        length = [EXPLORED, TRAINED]
+    else:
+        before, _, after = name.partition(": ")
+        agents = [AGENTS[label] for label in (CANDIDATES if kind == "choose" else [after])]
+        agents = [agent(seeds=seeds, **settings) for agent, settings in agents]
+        data, length = f"pointmass/{after if kind == 'choose' else before}-v0", [UPDATES, CHECKPOINTS]
+    facts = {"agents": [{"agent": type(agent).__name__} | agent.configuration for agent in agents], "data": data}
+    facts |= {"checksum": None if data in MAZES else checksum(data), "steps": steps or length}
+    return json.loads(json.dumps(facts))  # as it is read back: lists for tuples
+
+
+def _experiment(name: str) -> Experiment:
+    row = EXPERIMENTS[name.removesuffix("_control")]
+    return dataclasses.replace(row, name=name, settings={"rnd_weight": 0.0}) if name.endswith("_control") else row
+
+
+def _comparison(name: str, seeds: int, steps: int | None) -> dict:
+    """One agent on one data set, the same settings for all of them."""
+    data_name, label = name.split(": ")
+    data = load_dataset(f"pointmass/{data_name}-v0")
+    oracle = Oracle(data.maze)
+    agent, settings = AGENTS[label]
+    agent = agent(seeds=seeds, **settings)
+    train_offline(agent, data, updates=steps or UPDATES, progress=False)
+    act = functools.partial(agent.policy, greedy=not label.endswith("sampled"))
+    policy, truth = act(oracle.observations).numpy(), oracle.evaluate(act)
+    known = hasattr(agent, "q_values")
+    believed = start_values(policy, agent.q_values(oracle.observations).numpy(), oracle) if known else None
+    return {
+        "data": data_name,
+        "agent": label,
+        "optimal_return": oracle.optimal_return,
+        "behaviour_return": float(data.episode_returns.mean()),
+        "best_return_of_data": oracle.best_return(data.observations, data.actions),
+        "returns": truth.episode_return.tolist(),
+        "believed": believed.tolist() if known else None,
+        "true": start_values(policy, truth.q_values, oracle).tolist(),
+    }
+
+
+def _choosing(name: str, seeds: int, steps: int | None) -> dict:
+    """Candidates trained on four of five episodes, judged by the fifth ones: a row each, its lists over seeds."""
+    data = load_dataset(f"pointmass/{name.removeprefix('choosing: ')}-v0")
+    oracle = Oracle(data.maze)
+    train, held_out = data.split(every=5)
+    rows = []
+    for label in CANDIDATES:
+        agent, settings = AGENTS[label]
+        agent = agent(seeds=seeds, **settings)
+        for checkpoint in range(1, CHECKPOINTS + 1):
+            updates = (steps or UPDATES) // CHECKPOINTS
+            train_offline(agent, train, updates=updates, progress=False)
+            policy, truth = agent.policy(oracle.observations).numpy(), oracle.evaluate(agent.policy)
+            estimate = fitted_q_evaluation(held_out, agent.policy, updates=min(2000, steps or 2000))
+            rows.append(
+                {
+                    "agent": label,
+                    "updates": checkpoint * updates,
+                    "returns": truth.episode_return.tolist(),
+                    "td_errors": td_error(held_out, agent).tolist(),
+                    "fitted_q": estimate.tolist(),
+                    "true": start_values(policy, truth.q_values, oracle).tolist(),
+                }
+            )
+    return {"optimal_return": oracle.optimal_return, "held_out": len(held_out), "candidates": rows}
+
+
+def run_report(folder: Path, seeds: int = 8, steps: int | None = None, jobs: int | None = None) -> dict[str, dict]:
+    """All parts, in processes side by side; each is written at once, and on a second call only missing ones run.
+
+    A part remembers what it was made with, and is missing where that has changed since, or where it cannot be read.
+    """
+    for name, count in (("steps", steps), ("jobs", jobs)):
+        if count is not None:
+            check_count(name, count)
+    results, missing = {}, []
+    for kind, name in parts():
+        file = re.sub("[^a-z0-9.]+", "-", f"{kind} {name}, {seeds} seeds, {steps or 'all'} steps".lower())
+        path, facts = folder / "parts" / f"{file}.json", made_with(kind, name, seeds, steps)
+        try:
+            part = json.loads(path.read_text())
+            if part["made_with"] != facts:
+                raise ValueError("out of date")
+            results[name] = part["result"]
+        except (OSError, ValueError, KeyError, TypeError):
+            missing.append((kind, name, path, facts))
+    with processes(jobs or os.cpu_count()) as pool:
+        running = {pool.submit(run_part, *entry[:2], seeds, steps): entry for entry in missing}
+        try:
+            for future in tqdm(as_completed(running), total=len(running), desc="report", unit="part"):
+                kind, name, path, facts = running[future]
+                try:
+                    results[name] = future.result()
+                except Exception as error:
+                    raise RuntimeError(f"{kind} {name} failed ({error}); the parts that finished are kept") from None
+                with whole_file(path) as part:
+                    part.write_text(json.dumps({"made_with": facts, "result": results[name]}, indent=1) + "\n")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    results = {name: results[name] for _, name in parts()}
+    shared = {name: _as_comparison(name, results[twin]) for name, twin in SHARED.items() if twin in results}
+    for name in DIFFERENCES.keys() & results.keys():
+        if "control" not in results[name]:
+            results[name]["control"] = _beginning(results[f"pointmass_{results[name]['data']}_rnd"], EXPLORED)
+    return results | shared | (_beginnings(results[LONG_RUN]) if LONG_RUN in results else {})
+
+
+def _as_comparison(name: str, training: dict) -> dict:
+    data, label = name.split(": ")
+    facts = ("optimal_return", "behaviour_return", "best_return_of_data", "returns")
+    starts = {"believed": training["start_values_estimated"], "true": training["start_values_true"]}
+    return {"data": data, "agent": label} | {fact: training[fact] for fact in facts} | starts
+
+
+def _beginnings(run: dict) -> dict[str, dict]:
+    """The explorations that are beginnings of the long one."""
+    found = {}
+    for name in ("pointmass_medium_rnd", *(f"pointmass_medium_rnd_{size}" for size in SIZES[:-1])):
+        facts = _beginning(run, EXPERIMENTS[name].steps)
+        facts |= {"experiment": name, "dataset": EXPERIMENTS[name].dataset, "worst": min(facts["coverage"])}
+        found[name] = facts | {"seconds": None}
+    return found
+
+
+def _beginning(run: dict, steps: int) -> dict:
+    """An exploration's curve up to some steps, and what is true there."""
+    kept = max(1, np.count_nonzero(np.array(run["curve"]["steps"]) <= steps))
+    curve = {key: values[:kept] for key, values in run["curve"].items()}
+    return {key: values[-1] for key, values in curve.items()} | {"curve": curve}
+
+
+def markdown(results: dict[str, dict]) -> str:
+    """The README's tables."""
+    steps, seeds = results["pointmass_hard_rnd"]["steps"], len(results[f"{DATA[0]}: DQN"]["returns"])
+    found = "RND members that found the goal"
+    sections = {
+        f"**Exploration.** Coverage after {steps:,} steps, IQM [95% interval] of {seeds} seeds.": [
+            {
+                "maze": maze,
+                **{
+                    label: with_interval(results[f"pointmass_{maze}_{agent}"]["coverage"], 2)
+                    for label, agent in (("random", "random"), (f"RND {CONTROL}", "rnd_control"), ("RND", "rnd"))
+                },
+                found: f"{np.count_nonzero(goals)} of {len(goals)}",
+            }
+            for maze in MAZES
+            for goals in [results[f"pointmass_{maze}_rnd"]["goals"]]
+        ],
+        f"**Offline.** Median exact return of {seeds} seeds (worst seed), one setting for all data.": [
+            _compared(data, results) for data in DATA
+        ],
+        "**Choosing without peeking.** Exact return of what each seed would have picked among "
+        f"{len(CANDIDATES) * CHECKPOINTS} candidates ({'; '.join(CANDIDATES)}, half-way and at the end, trained on "
+        "four of five episodes), by what it can know from the fifth; IQM [95% interval], and the most frequent pick.": [
+            _chosen(data, results[f"choosing: {data}"]) for data in DATA
+        ],
+        "**From the blog and the course's starter code: what they do differently**, beside a control, the same agent "
+        "without it. Exact return (of explorers: coverage), IQM [95% interval], worst seed; then by how much the value "
+        "at the start is overestimated (of explorers: how many found the goal).": [
+            _altered(results[name]) for name in DIFFERENCES
+        ],
+        f"**The course's explorations**, {seeds} seeds each; medium's shorter ones are beginnings of the longest.": [
+            as_row(results[name]) for name, row in EXPERIMENTS.items() if row.command == "explore"
+        ],
+        f"**The course's trainings**, {seeds} seeds each, the last agent, not the best.": [
+            as_row(results[name]) for name, row in EXPERIMENTS.items() if row.command != "explore"
+        ],
+    }
+    return "\n\n".join(f"{caption}\n\n{markdown_table(rows)}" for caption, rows in sections.items())
+
+
+def _compared(data: str, results: dict[str, dict]) -> dict[str, str]:
+    rows = {label: results[f"{data}: {label}"] for label in AGENTS}
+    facts = rows["DQN"]
+    return (
+        {"data": data, "J*": f"{facts['optimal_return']:.1f}", "behaviour": f"{facts['behaviour_return']:.1f}"}
+        | {label: f"{np.median(row['returns']):.1f} ({min(row['returns']):.1f})" for label, row in rows.items()}
+        | {"DQN believes too much by": f"{gap(facts):+.1f}"}
+    )
+
+
+def picks(result: dict) -> dict[str, np.ndarray]:
+    """Which candidate each seed would take, (seeds,), by each way of choosing; the last one peeks at the truth."""
+    td_errors, fitted_q, returns = (
+        np.array([candidate[key] for candidate in result["candidates"]]) for key in ("td_errors", "fitted_q", "returns")
+    )
+    return {
+        "least TD error": td_errors.argmin(axis=0),
+        "highest fitted Q": fitted_q.argmax(axis=0),
+        "best in truth": returns.argmax(axis=0),
+    }
+
+
+def _chosen(data: str, result: dict) -> dict[str, str]:
+    candidates = result["candidates"]
+    returns = np.array([candidate["returns"] for candidate in candidates])
+    row = {
+        "data": data,
+        "J*": f"{result['optimal_return']:.1f}",
+        "any last agent": with_interval(returns[CHECKPOINTS - 1 :: CHECKPOINTS].mean(axis=0)),
+    }
+    for way, chosen in picks(result).items():
+        ((label, times),) = Counter(candidates[pick]["agent"] for pick in chosen).most_common(1)
+        row[way] = f"{with_interval(returns[chosen, np.arange(len(chosen))])}: {label} ({times} of {len(chosen)})"
+    return row
+
+
+def _altered(result: dict) -> dict[str, str]:
+    row = {
+        "difference": result["difference"],
+        "its code": DIFFERENCES[result["difference"]].says,
+        "data": result["data"],
+    }
+    for label in ("altered", "control"):
+        numbers = result[label]
+        if "coverage" in numbers:
+            found = f"{np.count_nonzero(numbers['goals'])} of {len(numbers['goals'])}"
+            row[label] = f"{with_interval(numbers['coverage'], 2)}, {min(numbers['coverage']):.2f}; {found}"
+        else:
+            row[label] = f"{with_interval(numbers['returns'])}, {min(numbers['returns']):.1f}; {gap(numbers):+.1f}"
+    return row

@@ -1,0 +1,343 @@
+"""A trained population over a grid of settings, summarised for figures and sliders, small enough to be committed."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import io
+import itertools
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from rlkit_mini.agents.agent import Agent
+from rlkit_mini.agents.rnd import RND
+from rlkit_mini.data.transitions import Transitions
+from rlkit_mini.evaluation.measures import coverage_curve
+from rlkit_mini.exploration import explore
+from rlkit_mini.files import whole_file
+from rlkit_mini.mazes import MAZES
+from rlkit_mini.names import Catalogue
+from rlkit_mini.oracle import Oracle, solved
+from rlkit_mini.pointmass import ACTIONS
+from rlkit_mini.training import History
+from rlkit_workbook.results import RESULTS
+
+BY_SETTING = {  # name -> axes before those of the settings
+    "returns": 1,
+    "values": 0,
+    "overestimation": 0,
+    "policy": 0,
+    "believed_start": 0,
+    "true_start": 0,
+}
+ARRAYS = ("seeds", "updates", *BY_SETTING)
+
+
+@dataclasses.dataclass
+class Sweep:
+    """What a population learnt, held against the truth; `*settings` are the lengths of the swept lists.
+
+    The maps are those of each setting's seed with the median final return (the lower one of an even number).
+
+    Attributes:
+        grid: name -> values of what was swept, in order: numbers, or names such as those of data sets.
+        updates: (evaluations,), or (evaluations, *settings) where the number of updates was swept.
+        returns: (evaluations, *settings, seeds) exact returns, after `updates`.
+        values: (*settings, sub-cells) what the agent believes a place is worth, sum_a pi(a | s) Q_hat(s, a). One that
+            learns no values, such as BC: what its policy is worth there, V^pi; its beliefs below are NaN.
+        overestimation: (*settings, sub-cells) that minus the exact V^pi.
+        policy: (*settings, sub-cells, 5) action probabilities.
+        believed_start, true_start: (*settings, seeds) Q_hat's and the exact discounted value of pi at the start.
+    """
+
+    algorithm: str
+    oracle: Oracle
+    grid: dict[str, list[float] | list[str]]
+    seeds: np.ndarray
+    updates: np.ndarray
+    returns: np.ndarray
+    values: np.ndarray
+    overestimation: np.ndarray
+    policy: np.ndarray
+    believed_start: np.ndarray
+    true_start: np.ndarray
+
+    @classmethod
+    def of(cls, agent: Agent, history: History, oracle: Oracle, greedy: bool = True) -> Sweep:
+        """Summarise an agent after `train_offline(..., oracle=oracle)`.
+
+        Args:
+            greedy: pi is the greedy policy, whose returns the history holds; else the distribution that `act` draws
+                from, which is what the critic of an actor's agent estimates.
+        """
+        if history.returns is None or not len(history.returns):
+            raise ValueError("the history holds no exact returns; pass oracle=... to train_offline")
+        if any(setting.get("discount", oracle.discount) != oracle.discount for setting in agent.settings):
+            raise ValueError(f"expected agents of the oracle's discount {oracle.discount}, whose values it can judge")
+        settings = tuple(map(len, agent.grid.values()))
+        shape = (*settings, -1)
+        act = functools.partial(agent.policy, greedy=greedy)
+        policy = act(oracle.observations).cpu().numpy()
+        true_values = (policy * oracle.evaluate(act).q_values).sum(axis=-1)
+        believed = np.full_like(true_values, np.nan)
+        if hasattr(agent, "q_values"):
+            believed = (policy * agent.q_values(oracle.observations).cpu().numpy()).sum(axis=-1, dtype=np.float64)
+        final = history.returns[-1].reshape(math.prod(settings), -1)  # (settings, seeds)
+        median = final.argsort(axis=1, kind="stable")[:, (final.shape[1] - 1) // 2]
+        chosen = np.arange(len(final)) * final.shape[1] + median  # one member a setting
+        return cls(
+            algorithm=type(agent).__name__,
+            oracle=oracle,
+            grid={name: [float(value) for value in values] for name, values in agent.grid.items()},
+            seeds=agent.seeds[: final.shape[1]],
+            updates=history.updates,
+            returns=history.returns.reshape(len(history.returns), *shape),
+            values=np.where(np.isnan(believed), true_values, believed)[chosen].reshape(shape).astype(np.float32),
+            overestimation=(believed - true_values)[chosen].reshape(shape).astype(np.float32),
+            policy=policy[chosen].reshape(*shape, policy.shape[-1]),
+            believed_start=(believed @ oracle.start_weights).reshape(shape),
+            true_start=(true_values @ oracle.start_weights).reshape(shape),
+        )
+
+    @classmethod
+    def join(cls, sweeps: Mapping[str, Sweep], name: str) -> Sweep:
+        """Sweeps that differ in something without a number, such as their data: {"random": sweep, ...}, name="data".
+
+        What they differ in becomes the first axis of settings, with the keys as its values.
+
+        Raises:
+            ValueError: no sweep, or not all with the same `shared_facts`.
+        """
+        if not sweeps:
+            raise ValueError("there is no sweep to join; expected {name: sweep, ...}")
+        first = next(iter(sweeps.values()))
+        if name in first.grid:
+            raise ValueError(f"{name} was swept already; expected another name")
+        for key, sweep in sweeps.items():
+            for fact, value in sweep.shared_facts.items():
+                if value != first.shared_facts[fact]:
+                    raise ValueError(f"sweep {key!r} has {fact} {value}; expected {first.shared_facts[fact]} in all")
+        rest = tuple(slice(0, len(values)) for values in first.grid.values())
+        blocks = [((slice(place, place + 1), *rest), sweep) for place, sweep in enumerate(sweeps.values())]
+        return cls.assemble({name: list(sweeps)} | first.grid, blocks)
+
+    @classmethod
+    def assemble(cls, grid: Mapping[str, list], blocks: Iterable[tuple[tuple[slice, ...], Sweep]]) -> Sweep:
+        """One sweep over a grid, of sweeps over rectangular blocks of it, in any order.
+
+        Args:
+            blocks: where each stands, a slice an axis of `grid`, and the sweep, over those axes in that order (without
+                an axis where only one value was trained).
+        """
+        arrays, updates, lengths = {}, None, tuple(map(len, grid.values()))
+        for where, sweep in blocks:
+            size = tuple(part.stop - part.start for part in where)
+            for name, before in BY_SETTING.items():
+                block = getattr(sweep, name)
+                lead, rest = block.shape[:before], block.shape[before + len(sweep.grid) :]
+                whole = arrays.setdefault(name, np.empty((*lead, *lengths, *rest), block.dtype))
+                whole[*[slice(None)] * before, *where] = block.reshape(*lead, *size, *rest)
+            updates = np.empty((len(sweep.updates), *lengths), dtype=int) if updates is None else updates
+            updates[:, *where] = sweep.updates.reshape(-1, *(size if sweep.updates.ndim > 1 else (1,) * len(size)))
+        flat = updates.reshape(len(updates), -1)
+        updates = flat[:, 0] if (flat == flat[:, :1]).all() else updates
+        return dataclasses.replace(sweep, grid=dict(grid), updates=updates, **arrays)
+
+    def updates_at(self, here: tuple[int, ...]) -> np.ndarray:
+        """The updates (evaluations,) after which one setting was evaluated."""
+        return self.updates if self.updates.ndim == 1 else self.updates[:, *here]
+
+    @property
+    def shared_facts(self) -> dict:
+        """What sweeps must have in common to be joined."""
+        oracle = self.oracle
+        facts = {"algorithm": self.algorithm, "maze": oracle.maze.name, "discount": oracle.discount}
+        facts |= {"resolution": oracle.resolution, "grid": self.grid}
+        return facts | {"seeds": self.seeds.tolist(), "updates": self.updates.tolist()}
+
+    @property
+    def settings(self) -> list[dict]:
+        """Every setting, in the order of the arrays."""
+        return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
+
+    def index(self, setting: dict) -> tuple[int, ...]:
+        """Where a setting stands in the arrays' settings axes; `setting` names every swept hyperparameter."""
+        return _index(self.grid, setting)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write an npz file; it appears whole or not at all."""
+        with whole_file(path) as part:
+            part.write_bytes(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """What `save` writes: small enough to be sent from machine to machine."""
+        oracle, arrays = self.oracle, {name: getattr(self, name) for name in ARRAYS}
+        facts = [self.algorithm, oracle.maze.name, repr(oracle.discount), str(oracle.resolution), *self.grid]
+        arrays |= {f"grid {name}": np.array(values) for name, values in self.grid.items()}
+        file = io.BytesIO()
+        np.savez_compressed(file, facts=np.array(facts), **arrays)
+        return file.getvalue()
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Sweep:
+        """Read what `save` wrote; nothing in it is executed.
+
+        Raises:
+            FileNotFoundError, or ValueError where the file is no saved sweep.
+        """
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"no saved sweep at {path}")
+        try:
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+                algorithm, maze, discount, resolution, *names = file["facts"].tolist()
+                grid = {name: file[f"grid {name}"].tolist() for name in names}
+                arrays = {name: file[name] for name in ARRAYS}
+            oracle = Oracle(MAZES[maze], float(discount), int(resolution))
+            settings, seeds = tuple(map(len, grid.values())), arrays["seeds"].shape
+            evaluations, maps = arrays["updates"].shape[:1], (*settings, len(oracle.observations))
+            expected = {"values": maps, "overestimation": maps, "policy": (*maps, len(ACTIONS))}
+            expected |= dict.fromkeys(("believed_start", "true_start"), settings + seeds)
+            expected |= {"returns": evaluations + settings + seeds}
+            expected |= {"updates": evaluations + settings * (arrays["updates"].ndim > 1)}
+            for name, shape in expected.items():
+                if arrays[name].shape != shape:
+                    raise ValueError(f"{name} have shape {arrays[name].shape}, not {shape}")
+        except Exception as error:
+            raise ValueError(f"{path} is damaged or no saved sweep ({error}); train and save it again") from None
+        return cls(algorithm, oracle, grid, **arrays)
+
+
+@dataclasses.dataclass
+class ExplorationSweep:
+    """Where a population of explorers went, and what was new to it on the way.
+
+    `*settings` are the lengths of the swept lists. The maps are those of each setting's seed with the median coverage
+    at the end (the lower one of an even number), at every moment of the same one.
+
+    Attributes:
+        grid: name -> values of the swept hyperparameters, in order, and last "steps": the moments.
+        coverage: (moments, *settings, seeds) share of the maze's half-cells visited so far.
+        goals: (moments, *settings, seeds) how often the goal was reached so far.
+        walks: the steps of each setting's median seed, in the order of the settings.
+        novelty: (moments, *settings, sub-cells) the bonus that a place would earn, unnormalised.
+    """
+
+    algorithm: str
+    oracle: Oracle
+    grid: dict[str, list[float]]
+    coverage: np.ndarray
+    goals: np.ndarray
+    walks: list[Transitions]
+    novelty: np.ndarray
+
+    @classmethod
+    def explore(cls, agent: RND, oracle: Oracle, steps: int, moments: int, progress: bool = True) -> ExplorationSweep:
+        """Let the agent explore the oracle's maze for `steps` steps, and look at it at evenly spaced moments.
+
+        Raises:
+            ValueError: nothing was swept, or the moments are not spaced by whole steps.
+        """
+        if not agent.grid:
+            raise ValueError("nothing was swept; give the agent a list, such as RND(rnd_weight=[0, 1])")
+        if moments < 1 or steps % moments:
+            raise ValueError(f"moments is {moments}; expected a divisor of the {steps:,} steps")
+        marks, novelty = range(steps // moments, steps + 1, steps // moments), []
+
+        def look(made: int) -> None:
+            if made in marks:
+                novelty.append(agent.novelty(oracle.observations).cpu().numpy())
+
+        runs = explore(agent, oracle.maze, steps, progress, on_step=look)
+        marks = marks[: len(novelty)]  # fewer after an interruption
+        covered = coverage_curve(runs, marks)
+        goals = np.array([[run.terminations[:mark].sum() for run in runs] for mark in marks])
+        shape = (*map(len, agent.grid.values()), -1)
+        final = covered[-1].reshape(math.prod(shape[:-1]), -1)  # (settings, seeds)
+        median = final.argsort(axis=1, kind="stable")[:, (final.shape[1] - 1) // 2]
+        chosen = np.arange(len(final)) * final.shape[1] + median  # one member a setting
+        return cls(
+            algorithm="RND",
+            oracle=oracle,
+            grid={name: [float(value) for value in values] for name, values in agent.grid.items()}
+            | {"steps": list(marks)},
+            coverage=covered.reshape(len(marks), *shape),
+            goals=goals.reshape(len(marks), *shape),
+            walks=[runs[member] for member in chosen],
+            novelty=np.stack(novelty)[:, chosen].reshape(len(marks), *shape),
+        )
+
+    def index(self, setting: dict) -> tuple[int, ...]:
+        """Where a setting stands, (*settings, moment); it names every swept hyperparameter, and the steps."""
+        return _index(self.grid, setting)
+
+
+def _index(grid: dict[str, list], setting: dict) -> tuple[int, ...]:
+    if setting.keys() != grid.keys():
+        raise ValueError(f"setting names {sorted(setting)}; expected {sorted(grid)}")
+    for name, value in setting.items():
+        if value not in grid[name]:
+            raise ValueError(f"{name} {value!r} was not trained; expected one of {grid[name]}")
+    return tuple(values.index(setting[name]) for name, values in grid.items())
+
+
+WORST = -20.0  # the discounted value of never arriving: lower beliefs are kept as this
+
+
+def halved(oracle: Oracle) -> tuple[Oracle, np.ndarray]:
+    """An oracle whose sub-cells are the half-cells, and which of them holds each sub-cell of the maze's own oracle."""
+    half = solved(oracle.maze, oracle.discount, 2)
+    return half, half.sub_cells(oracle.observations)
+
+
+def unpacked(algorithm: str, maze: str, arrays: Mapping[str, np.ndarray]) -> Sweep:
+    """A sweep as the slider takes it, of what `packed` kept."""
+    oracle = solved(MAZES[maze])
+    _, owners = halved(oracle)
+    values, true = (WORST * (1 - arrays[name][..., owners] / np.float32(255)) for name in ("believed", "true"))
+    return Sweep(
+        algorithm=algorithm,
+        oracle=oracle,
+        grid={name.removeprefix("grid "): array.tolist() for name, array in arrays.items() if name.startswith("grid ")},
+        values=values,
+        overestimation=values - true if np.isfinite(arrays["believed_start"]).all() else np.full_like(values, np.nan),
+        policy=np.eye(len(ACTIONS), dtype=np.float32)[arrays["actions"][..., owners]],
+        **{name: arrays[name] for name in ("seeds", "updates", "returns", "believed_start", "true_start")},
+    )
+
+
+class Gallery(Mapping):
+    """Sweeps by name, such as "medium CQL", each unpacked when it is asked for.
+
+    Raises:
+        FileNotFoundError, or ValueError where the file is no gallery.
+    """
+
+    def __init__(self, path: str | os.PathLike = RESULTS / "gallery.npz") -> None:
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"no gallery at {path}; make it with `python -m rlkit_workbook.studies.gallery`")
+        self._packed: dict[str, dict[str, np.ndarray]] = {}
+        try:
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+                for entry in file.files:
+                    name, key = entry.split("/", 1)
+                    self._packed.setdefault(name, {})[key] = file[entry]
+        except Exception as error:
+            raise ValueError(f"{path} is damaged or no gallery ({error}); make it again") from None
+        self._unpacked = functools.cache(self._unpack)
+
+    def _unpack(self, name: str) -> Sweep:
+        data, algorithm = name.split()
+        return unpacked(algorithm, "medium" if data == "collections" else data, self._packed[name])
+
+    def __getitem__(self, name: str) -> Sweep:
+        return self._unpacked(Catalogue("sweep", {name: name for name in self})[name])
+
+    def __iter__(self):
+        return iter(self._packed)
+
+    def __len__(self) -> int:
+        return len(self._packed)

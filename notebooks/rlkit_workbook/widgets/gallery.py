@@ -1,0 +1,66 @@
+"""The gallery's panel: choose a maze, an algorithm, a data set and hyperparameters, and see what comes of it."""
+
+from __future__ import annotations
+
+import functools
+import threading
+
+import ipywidgets as widgets
+
+from rlkit_mini.names import Catalogue
+from rlkit_workbook.sweeps import Gallery
+from rlkit_workbook.widgets.controls import choice, in_turn
+from rlkit_workbook.widgets.scrubbing import Scrub
+
+
+class GalleryPanel(widgets.VBox):
+    """Two choices, and under them the sliders and the figure of the sweep that they name.
+
+    Attributes:
+        maze, algorithm: the choices; `panel.algorithm.value = "IQL"` makes one.
+        scrub: the sliders and the figure; a data set that was chosen stays where the next sweep has it as well.
+    """
+
+    def __init__(self, gallery: Gallery, maze: str, algorithm: str, setting: dict | None) -> None:
+        rooms = [name.split() for name in gallery if not name.startswith("collections")]
+        mazes, algorithms = (list(dict.fromkeys(names)) for names in zip(*rooms, strict=True))
+        for kind, names, name in (("maze", mazes, maze), ("algorithm", algorithms, algorithm)):
+            Catalogue(kind, zip(names, names, strict=True))[name]  # raises with the closest names
+        first = gallery[f"{maze} {algorithm}"]
+        first.index({name: values[0] for name, values in first.grid.items()} | (setting or {}))  # or what was trained
+        self.gallery = gallery
+        self.maze = choice("maze", mazes, "the maze that the data is from", maze)
+        self.algorithm = choice("algorithm", algorithms, "who learns from the data", algorithm)
+        self._scrub_of = functools.cache(lambda name: Scrub(gallery[name], None, self._kept(name)))
+        self._setting, self.turn = setting or {}, threading.RLock()
+        super().__init__(_dom_classes=("rlkit-gallery",))
+        self._show()
+        for field in (self.maze, self.algorithm):
+            field.observe(self._show, "value")
+
+    def _kept(self, name: str) -> dict:
+        """What of the present setting the sweep has as well."""
+        grid = self.gallery[name].grid
+        return {key: value for key, value in self._setting.items() if value in grid.get(key, ())}
+
+    @in_turn
+    def _show(self, _change=None) -> None:
+        if self.children:
+            self._setting |= self.scrub.setting
+        name = f"{self.maze.value} {self.algorithm.value}"
+        self.scrub = self._scrub_of(name)
+        for key, value in self._kept(name).items():
+            self.scrub.sliders[key].value = value
+        self.children = [widgets.HBox([self.maze, self.algorithm]), self.scrub]
+
+    def __repr__(self) -> str:
+        return f"gallery: {len(self.gallery)} sweeps, at {self.maze.value} {self.algorithm.value}"
+
+
+def gallery_panel(maze: str = "medium", algorithm: str = "CQL", setting: dict | None = None) -> GalleryPanel:
+    """The committed gallery, as the last expression of a cell.
+
+    Args:
+        setting: where the sliders begin, {"alpha": 1.0, "dataset": "pointmass/medium-lazy-v0"}.
+    """
+    return GalleryPanel(Gallery(), maze, algorithm, setting)

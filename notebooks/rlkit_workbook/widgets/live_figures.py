@@ -1,0 +1,190 @@
+"""The figures of the live panels: a run while it trains, a painted data set, one place's actions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from rlkit_mini.data.transitions import Transitions
+from rlkit_mini.evaluation.judging import Judgement
+from rlkit_mini.mazes import Maze, block_size, in_block
+from rlkit_mini.oracle import Oracle
+from rlkit_mini.plots.curves import draw_curve, draw_references, draw_settings, highlight
+from rlkit_mini.plots.maps import directions, draw_arrows, draw_map, draw_maze, draw_visits, map_limits
+from rlkit_mini.plots.style import INK, QUIET, RETURN, describe, look, new_figure
+from rlkit_mini.pointmass import ACTION_NAMES
+from rlkit_workbook.panels.redrawn import Redrawn, in_words
+from rlkit_workbook.widgets.live import Run
+
+
+def fixed_figure(rows: int, columns: int, height: float, **place: float):
+    """An empty figure whose axes lie where `subplots_adjust` puts them: arranging them takes longer than drawing."""
+    figure, axes = new_figure(rows, columns, height=height)
+    figure.set_layout_engine(None)
+    figure.subplots_adjust(**place)
+    return figure, axes
+
+
+class LiveFigure(Redrawn):
+    """A run on one figure that `show` keeps up to date while it trains, beside runs that are pinned.
+
+    Believed values with arrows, overestimation, the learning curve, and the last returns of all seeds of all runs.
+    The colours' scales are the maze's own, the same for every run: `optimal_q` and as much as it reaches.
+
+    Args:
+        run: to begin with.
+        total: updates it is to make.
+        pins: runs in the same maze, numbered in order.
+    """
+
+    def __init__(self, run: Run, total: int, pins: Sequence[Run] = ()) -> None:
+        oracle, best = run.oracle, run.oracle.optimal_return
+        self.settings, self.total, self.learns_values = run.settings, total, run.q_values is not None
+        margins = {"left": 0.085, "right": 0.86, "bottom": 0.08, "top": 0.95, "wspace": 0.62, "hspace": 0.38}
+        self.figure, ((left, right), (below, beside)) = fixed_figure(2, 2, height=6.6, **margins)
+        low, _ = map_limits(oracle, oracle.optimal_q.max(axis=1))
+        nothing = np.full(len(oracle.observations), np.nan)
+        kind = "believed" if self.learns_values else "true"
+        self.values = draw_map(left, oracle, nothing, f"{kind} value (discounted)", (1.15 * low, 0.0))
+        self.arrows = draw_arrows(left, oracle, run.policy)
+        self.wrong = draw_map(right, oracle, nothing, "believed − true value", (low, -low), diverging=True)
+        for number, pin in enumerate(pins, start=1):
+            draw_curve(below, pin.updates, pin.returns, str(pin.settings), markersize=0, linewidth=1.2, alpha=0.8)
+            badge = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": look(str(pin.settings))["color"]}
+            at = {"fontsize": 8, "ha": "center", "va": "center", "color": INK, "zorder": 5, "bbox": badge}
+            below.text(pin.updates[-1], pin.means[-1], str(number), **at)
+            draw_settings(beside, [0], pin.returns[-1:], str(pin.settings), shift=number - 1)
+        self.line, self.band = draw_curve(below, run.updates, run.returns, str(run.settings), markersize=0)
+        self.box = highlight(beside, len(pins))
+        column = draw_settings(beside, [0], run.returns[-1:], str(run.settings), shift=len(pins))
+        self.dots, self.bars, self.points = column
+        beside.set_xticks(range(len(pins) + 1), [*map(str, range(1, len(pins) + 1)), "now"])
+        beside.set_xlim(-0.6, max(len(pins), 2) + 0.6)
+        words = ("What the median seed believes and does", "Where it is wrong: red is overestimated")
+        if not self.learns_values:
+            words = ("What the median seed does, truly worth", "Behavioural cloning learns no values")
+        describe(left, words[0])
+        describe(right, words[1])
+        describe(below, f"How it learns from {run.settings.source.name}", "updates", RETURN)
+        describe(beside, "Against pinned runs (dots: seeds)", "pinned run")
+        below.set_xlim(0, 1.02 * max([total, *(pin.updates[-1] for pin in pins)]))
+        references = {"J*": best, "random": oracle.random_return}
+        references |= {} if run.behaviour is None else {"behaviour": run.behaviour}
+        for ax in (below, beside):
+            ax.set_ylim(-1.06 * oracle.maze.horizon, 0)
+            draw_references(ax, references)
+        self.show(run)
+        self.settle((left, right), (self.box, self.bars, self.dots, self.points, self.band, self.line))
+
+    def show(self, run: Run) -> Figure:
+        """Bring the figure to another moment of its run."""
+        judged, oracle = run.judged, run.oracle
+        values = (run.policy * run.q_values).sum(axis=-1) if self.learns_values else judged.true()
+        self.values.set_data(oracle.on_grid(values).T)
+        self.arrows.set_UVC(*directions(oracle, run.policy)[1].T)
+        if self.learns_values:
+            self.wrong.set_data(oracle.on_grid(judged.believed() - judged.true()).T)
+        self.line.set_data(run.updates, run.means)
+        low, high = (np.stack([run.updates, end], axis=1) for end in run.ends)
+        self.band.set_verts([np.concatenate([low, high[::-1]])])
+        self.dots.set_ydata(run.returns[-1])
+        self.points.set_ydata(run.means[-1:])
+        (place,) = self.points.get_xdata()
+        self.bars.set_segments([[(place, end) for end in run.ends[:, -1]]])
+        return self.figure
+
+
+def run_in_words(run: Run, total: int) -> str:
+    """Two lines on a run at this moment."""
+    believed, weights = run.judged.believed(), run.oracle.start_weights
+    name = f"{run.settings}, {run.done:,} of {total:,} updates"
+    believes = None if believed is None else believed @ weights
+    return in_words(name, run.oracle, run.means[-1], believes, run.judged.true() @ weights)
+
+
+def draw_painting(maze: Maze, start, waypoints, data: Transitions | None, best: float):
+    """A painted data set: the figure, and its map's axes.
+
+    Args:
+        start, waypoints: positions in cells; the waypoints are numbered in order.
+        best: J*, beside the episodes' returns.
+    """
+    margins = {"left": 0.06, "right": 0.87, "bottom": 0.13, "top": 0.91, "wspace": 0.55}
+    figure, (left, right) = fixed_figure(1, 2, height=4.2, **margins)
+    if data is None:
+        draw_maze(left, maze)
+    else:
+        draw_visits(left, maze, data.positions)
+        returns = np.sort(data.episode_returns)[::-1]
+        right.plot(np.arange(1, len(returns) + 1), returns, **look("BC") | {"linestyle": "", "markersize": 5})
+    badge = {"boxstyle": "circle,pad=0.2", "facecolor": "#ffc935", "edgecolor": INK, "linewidth": 1}
+    for place in dict.fromkeys(waypoints):  # one that is passed twice carries both numbers
+        numbers = [str(number) for number, other in enumerate(waypoints, start=1) if other == place]
+        at = {"ha": "center", "va": "center", "fontsize": 9, "fontweight": "bold", "color": INK, "zorder": 6}
+        left.text(*place, ",".join(numbers), bbox=badge, **at)
+    if tuple(start) != tuple(maze.start):
+        style = {"color": "white", "markeredgecolor": "white", "zorder": 5.5}
+        left.plot(*start, "o", markersize=15, markerfacecolor="#d55e00", **style)
+        left.text(*start, "S'", ha="center", va="center", fontsize=8, fontweight="bold", color="white", zorder=6)
+    describe(left, "Where the behaviour policy has been")
+    describe(right, "What its episodes return", "episodes, best first", "return (rewards of an episode)")
+    right.set_ylim(-1.06 * maze.horizon, 0)
+    right.grid(axis="y", color="#e8e8e8")
+    references = {"J*": best}
+    if data is not None and len(data.episode_returns):
+        references["mean"] = data.episode_returns.mean()
+    draw_references(right, references)
+    return figure, left
+
+
+def actions_at(oracle: Oracle, data: Transitions, place, judged: Judgement | None) -> dict[str, np.ndarray]:
+    """What is known of the five actions in the block of a place, each (5,).
+
+    `tried`: how often the data has them; `believed` and `true`: Q_hat and Q^pi, means over the block's sub-cells
+    (without a judgement, or values, only what there is); `best`: Q*.
+    """
+    here = in_block(oracle.maze, place, oracle.maze.positions(oracle.observations))
+    there = in_block(oracle.maze, place, oracle.maze.positions(data.observations))
+    facts = {"tried": np.bincount(data.actions[there], minlength=len(ACTION_NAMES))}
+    if judged is not None and judged.q_values is not None:
+        facts["believed"] = judged.q_values[here].mean(axis=0)
+    if judged is not None:
+        facts["true"] = judged.true_q[here].mean(axis=0)
+    return facts | {"best": oracle.optimal_q[here].mean(axis=0)}
+
+
+def draw_probe(oracle: Oracle, data: Transitions, place, judged: Judgement | None):
+    """A place of the data's maze, how often each action was tried there, and its values: figure, and map's axes."""
+    margins = {"left": 0.02, "right": 0.975, "bottom": 0.3, "top": 0.92, "wspace": 0.65}
+    figure, (left, middle, right) = fixed_figure(1, 3, height=3.9, **margins)
+    facts, rows, size = actions_at(oracle, data, place, judged), np.arange(len(ACTION_NAMES)), block_size(oracle.maze)
+    draw_visits(left, oracle.maze, data.positions, ticks=False)
+    corner = np.floor(np.array(place) / size) * size
+    style = {"color": "#d55e00", "linewidth": 2.5, "zorder": 6}
+    left.plot(*(corner + size * np.array([[0, 0], [0, 1], [1, 1], [1, 0], [0, 0]])).T, **style)
+    bars = middle.barh(rows, facts["tried"], color="#0072b2", height=0.6)
+    middle.bar_label(bars, [f"{count:,}" if count else "never" for count in facts["tried"]], padding=3, fontsize=9)
+    middle.set_xlim(0, 1.3 * max(1, facts["tried"].max()))
+    marks = {
+        "best": ("Q* (best from here on)", "|", QUIET),
+        "true": ("true Q of the policy", "o", "#000000"),
+        "believed": ("believed Q", "D", "#0072b2"),
+    }
+    if "believed" in facts:
+        right.hlines(rows, facts["true"], facts["believed"], color="#d55e00", linewidth=1.5)
+    for name, (label, marker, color) in marks.items():
+        if name in facts:
+            size = 13 if marker == "|" else 6.5
+            right.plot(facts[name], rows, marker, color=color, markersize=size, markeredgewidth=1.8, label=label)
+    for ax, names in ((middle, ACTION_NAMES), (right, [""] * len(rows))):
+        ax.set_yticks(rows, names)
+        ax.set_ylim(len(rows) - 0.5, -0.5)
+    right.locator_params(axis="x", nbins=4)
+    right.grid(axis="x", color="#e8e8e8")
+    describe(left, "The place")
+    describe(middle, "Tried there", "times in the data")
+    describe(right, "Believed and true", "value (discounted)")
+    right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8.5, labelcolor=INK, frameon=False)
+    return figure, left

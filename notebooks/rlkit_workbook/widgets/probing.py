@@ -1,0 +1,122 @@
+"""The probe: choose a place, and see how often each action was tried there, what is believed, and what is true."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+import ipywidgets as widgets
+
+from rlkit_mini.agents.agent import Agent
+from rlkit_mini.data.transitions import Transitions
+from rlkit_mini.evaluation.judging import Judgement
+from rlkit_mini.mazes import blocks, in_block
+from rlkit_mini.oracle import solved
+from rlkit_mini.pointmass import ACTION_NAMES
+from rlkit_mini.tables import Table
+from rlkit_workbook.widgets.controls import STYLE, PlaceMap, Status, button, choice, in_turn, rows_of
+from rlkit_workbook.widgets.live_figures import actions_at, draw_probe
+from rlkit_workbook.widgets.training import LiveTrainer
+
+COLUMNS = {"tried": "times in the data", "believed": "believed Q", "true": "true Q of the policy", "best": "Q*"}
+
+
+class Probe(widgets.VBox):
+    """One place of a maze: how often a data set has each action there, what an agent believes, and what is true.
+
+    Attributes:
+        place: the centre of the chosen block, in cells.
+        map, status, table: what is shown.
+    """
+
+    def __init__(self, *controls) -> None:
+        self.place, self.turn = None, threading.RLock()
+        self.status, self.map = Status(), PlaceMap("probe", self.look)
+        self.table = widgets.HTML(_dom_classes=("rlkit-runs",))
+        children = (rows_of(*controls), self.status, self.map, self.table, widgets.HTML(STYLE))
+        super().__init__(children, _dom_classes=("rlkit-panel", "rlkit-probe"))
+        self.look()
+
+    def __repr__(self) -> str:
+        return "probe"
+
+    def subject(self) -> tuple[str, Transitions, Judgement | None]:
+        """What is looked at, in words; its data; and the judgement on what was learnt, None before anything was."""
+        raise NotImplementedError
+
+    @in_turn
+    def look(self, place: tuple[float, float] | None = None) -> None:
+        """Show a place; None: the one before."""
+        try:
+            whose, data, judged = self.subject()
+        except Exception as error:
+            return self.status.say(str(error), error=True)
+        maze, oracle = data.maze, solved(data.maze)
+        self.place = place or self.place
+        if self.place not in blocks(maze):
+            self.place = next(block for block in blocks(maze) if in_block(maze, block, maze.start))
+        facts = actions_at(oracle, data, self.place, judged)
+        rows = [
+            {"action": action}
+            | {
+                COLUMNS[key]: f"{values[i]:,}" if key == "tried" else f"{values[i]:.1f}"
+                for key, values in facts.items()
+            }
+            for i, action in enumerate(ACTION_NAMES)
+        ]
+        self.table.value = Table(rows)._repr_html_()
+        never = [action for action, count in zip(ACTION_NAMES, facts["tried"], strict=True) if not count]
+        words = f"never tried there: {', '.join(never)}" if never else "every action was tried there"
+        self.status.say(f"{whose}; place x {self.place[0]:g}, y {self.place[1]:g}: {words}.")
+        told = f"Map and bars: {self.status.words} The table below has the numbers."
+        self.map.show(maze, told, *draw_probe(oracle, data, self.place, judged))
+
+
+class TrainerProbe(Probe):
+    """Looks at the live trainer's run, or before there is one at its data set; anew whenever a run has ended."""
+
+    def __init__(self, trainer: LiveTrainer) -> None:
+        self.trainer = trainer
+        super().__init__(button("Look again", "at the trainer's run or data set as it is now", self.look))
+        trainer.on_end.append(lambda run: self.look())
+
+    def subject(self) -> tuple[str, Transitions, Judgement | None]:
+        run = self.trainer.training.run if self.trainer.training else None
+        if run is None:
+            return f"{self.trainer.dataset.value}, nothing trained", self.trainer.settings().source.load(), None
+        return f"{run.settings} on {run.settings.source.name}", run.data, run.judged
+
+
+class AgentProbe(Probe):
+    """Looks at trained agents, one at a time, each with the data that it learnt from.
+
+    Attributes:
+        agent: the choice among them.
+    """
+
+    def __init__(self, agents: Mapping[str, tuple[Agent, Transitions]]) -> None:
+        self._data = {name: data for name, (_, data) in agents.items()}
+        self._judged = {name: Judgement.of(agent, solved(data.maze)) for name, (agent, data) in agents.items()}
+        self.agent = choice("agent", list(agents), "whose data and beliefs are shown (of its seeds the median one)")
+        self.agent.observe(lambda _: self.look(), "value")
+        super().__init__(self.agent)
+
+    def subject(self) -> tuple[str, Transitions, Judgement | None]:
+        name = self.agent.value
+        return name, self._data[name], self._judged[name]
+
+
+def probe(subject: LiveTrainer | Mapping[str, tuple[Agent, Transitions]]) -> Probe:
+    """The probe, as the last expression of a cell.
+
+    Args:
+        subject: the live trainer, whatever it trains; or trained agents, {"DQN": (agent, its data), ...}.
+    """
+    if isinstance(subject, LiveTrainer):
+        return TrainerProbe(subject)
+    if not isinstance(subject, Mapping) or not subject:
+        given = type(subject).__name__
+        raise TypeError(
+            f"subject is a {given}; expected the live trainer, or agents and their data: {{'DQN': (agent, data)}}"
+        )
+    return AgentProbe(subject)

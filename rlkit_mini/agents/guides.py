@@ -1,0 +1,86 @@
+"""The random agent: uniform actions, the least one can do, and the control for everything else."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rlkit_mini.agents.agent import Agent
+from rlkit_mini.mazes import in_block
+from rlkit_mini.oracle import Oracle
+from rlkit_mini.pointmass import ACTIONS, at_goal
+
+
+class RandomAgent(Agent):
+    """Acts uniformly at random; does not learn."""
+
+    def policy(self, observations, greedy: bool = True) -> Tensor:
+        """Uniform probabilities (members, n, 5), whether greedy or not."""
+        shape = (*self.as_inputs(observations).shape[:-1], len(ACTIONS))
+        return torch.full(shape, 1 / len(ACTIONS), device=self.device)
+
+
+class RouteFollower(Agent):
+    """Goes to its waypoints in turn, each as soon as possible, and again from the first; does not learn.
+
+    Each member keeps in mind what it goes for next, and forgets it at the start, where `explore` begins an episode.
+
+    Args:
+        waypoints: positions in cells; one in the goal ends the episode.
+        noise: share of uniformly random actions.
+        onward: whether it goes on to the goal after the last waypoint.
+    """
+
+    def __init__(self, oracle: Oracle, waypoints, noise: float = 0.1, onward: bool = True, seeds=1) -> None:
+        super().__init__(seeds=seeds)
+        centres = oracle.maze.positions(oracle.observations)
+        ahead, reached = [], []  # of each leg: the policy (sub-cells, 5), and where it is over (sub-cells,)
+        for waypoint in waypoints:
+            here = in_block(oracle.maze, waypoint, centres)
+            ends = at_goal(oracle.maze, np.array(waypoint))
+            ahead.append(oracle.optimal_policy if ends else oracle.policy_towards(here))
+            reached.append(here)
+        if onward:
+            ahead.append(oracle.optimal_policy)
+            reached.append(np.zeros(len(centres), dtype=bool))
+        if not ahead:  # nowhere to go
+            ahead, reached, noise = [oracle.optimal_policy], [np.zeros(len(centres), dtype=bool)], 1.0
+        self.oracle, self.reached = oracle, np.stack(reached)
+        self.tables = torch.as_tensor((1 - noise) * np.stack(ahead) + noise / len(ACTIONS))
+        self.legs = np.zeros(self.members, dtype=int)
+        self.start_observation: Tensor | None = None  # told by `explore`
+
+    def action_probabilities(self, observations: Tensor) -> Tensor:
+        """Of one observation a member, the next of its episode: (members, 1, 2) -> (members, 1, 5)."""
+        if self.start_observation is not None:
+            self.legs[(observations[:, -1] == self.start_observation).all(dim=-1).numpy()] = 0
+        cells = self.oracle.sub_cells(observations.numpy())
+        self.legs = (self.legs + self.reached[self.legs, cells[:, -1]]) % len(self.reached)
+        return self.tables[torch.from_numpy(self.legs)[:, None], torch.from_numpy(cells)]
+
+
+class OracleMixture(Agent):
+    """The oracle's optimal policy with another one mixed in: with probability `share` the action comes from `other`.
+
+    Args:
+        other: probabilities (5,) of the mixed-in policy, the same everywhere.
+    """
+
+    def __init__(self, oracle: Oracle, share: float, other, seeds=1) -> None:
+        super().__init__(seeds=seeds)
+        self.oracle = oracle
+        self.table = torch.as_tensor((1 - share) * oracle.optimal_policy + share * np.asarray(other))
+
+    def action_probabilities(self, observations: Tensor) -> Tensor:
+        return self.table[torch.from_numpy(self.oracle.sub_cells(observations.numpy()))]
+
+
+def near_expert(oracle: Oracle, random_share: float, seeds=1) -> OracleMixture:
+    """Optimal, but with probability `random_share` a uniformly random action."""
+    return OracleMixture(oracle, random_share, np.full(len(ACTIONS), 1 / len(ACTIONS)), seeds)
+
+
+def lazy(oracle: Oracle, stay_share: float = 0.6, seeds=1) -> OracleMixture:
+    """Optimal, but with probability `stay_share` it stays where it is."""
+    return OracleMixture(oracle, stay_share, np.eye(len(ACTIONS))[0], seeds)

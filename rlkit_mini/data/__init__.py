@@ -1,0 +1,18 @@
+"""Transitions, the Minari data sets they are read from and written to, and what minibatches are drawn from."""
+
+from rlkit_mini.data.replay import Replay, symmetric_picks, uniform_picks
+from rlkit_mini.data.sets import checksum, list_datasets, load_dataset, save_dataset
+from rlkit_mini.data.transitions import Batch, Transitions, episode_returns
+
+__all__ = [
+    "Batch",
+    "Replay",
+    "Transitions",
+    "checksum",
+    "episode_returns",
+    "list_datasets",
+    "load_dataset",
+    "save_dataset",
+    "symmetric_picks",
+    "uniform_picks",
+]

@@ -1,0 +1,31 @@
+"""What to measure: returns, coverage, beliefs beside the truth, estimates from data alone."""
+
+from rlkit_mini.evaluation.choosing import fitted_q_evaluation, td_error
+from rlkit_mini.evaluation.judging import Judgement, start_values
+from rlkit_mini.evaluation.measures import (
+    behaviour_policy,
+    bootstrap_interval,
+    coverage,
+    coverage_curve,
+    cumulative_regret,
+    discounted_return,
+    interquartile_mean,
+    steps_to_go,
+)
+from rlkit_mini.evaluation.rollouts import rollout_returns
+
+__all__ = [
+    "Judgement",
+    "behaviour_policy",
+    "bootstrap_interval",
+    "coverage",
+    "coverage_curve",
+    "cumulative_regret",
+    "discounted_return",
+    "fitted_q_evaluation",
+    "interquartile_mean",
+    "rollout_returns",
+    "start_values",
+    "steps_to_go",
+    "td_error",
+]

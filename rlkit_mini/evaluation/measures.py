@@ -1,0 +1,102 @@
+"""What to measure: coverage, returns, intervals over seeds, real rollouts, off-policy estimates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.stats
+
+from rlkit_mini.pointmass import ACTIONS
+
+if TYPE_CHECKING:
+    pass
+
+
+def coverage(positions: np.ndarray, walls: np.ndarray) -> float:
+    """Share of a maze's free half-cells that hold at least one of the positions.
+
+    Args:
+        positions: (n, 2) in cells.
+        walls: (width, height) bool; each cell has 2 x 2 half-cells.
+    """
+    positions = np.asarray(positions, dtype=np.float64)
+    if positions.shape[1:] != (2,) or not ((positions >= 0) & (positions <= walls.shape)).all():
+        raise ValueError(f"positions {positions.shape} are not all in the maze; expected (n, 2), at most {walls.shape}")
+    cells = np.minimum(np.floor(2 * positions).astype(int), 2 * np.array(walls.shape) - 1)
+    visited = np.zeros((2 * walls.shape[0], 2 * walls.shape[1]), dtype=bool)
+    visited[cells[:, 0], cells[:, 1]] = True
+    return float(visited.sum() / (4 * (~walls).sum()))
+
+
+def coverage_curve(runs, steps) -> np.ndarray:
+    """Coverage (points, runs) of each run's first `steps` (points,) steps; `runs` are `Transitions`, one a member."""
+    return np.array([[coverage(run[:count].positions, run.maze.walls) for run in runs] for count in steps])
+
+
+def discounted_return(rewards: np.ndarray, discount: float) -> np.ndarray:
+    """sum_t discount^t r_t of rewards (..., steps): (...,)."""
+    rewards = np.asarray(rewards, dtype=np.float64)
+    return (discount ** np.arange(rewards.shape[-1]) * rewards).sum(axis=-1)
+
+
+def steps_to_go(values: np.ndarray, discount: float) -> np.ndarray:
+    """How many steps from the goal a value (...,) says one is: the n of -(1 - discount^(n - 1)) / (1 - discount).
+
+    A step costs 1 and the last one, to the goal, nothing; at -1 / (1 - discount) and below one never arrives (inf).
+    """
+    left = np.maximum(1 + (1 - discount) * np.asarray(values, dtype=np.float64), 0)  # discount^(n - 1)
+    with np.errstate(divide="ignore"):
+        return 1 + np.log(left) / np.log(discount)
+
+
+def cumulative_regret(returns: np.ndarray, best: float) -> np.ndarray:
+    """What acting has cost so far: the sum of best - return up to each episode, of returns (..., episodes)."""
+    return np.cumsum(best - np.asarray(returns, dtype=np.float64), axis=-1)
+
+
+def behaviour_policy(cells: np.ndarray, actions: np.ndarray, number_of_cells: int) -> np.ndarray:
+    """Relative frequency of each action in each cell; uniform where there is no data.
+
+    Args:
+        cells, actions: (n,) integers, the place and the action of each step.
+
+    Returns:
+        probabilities (number_of_cells, 5).
+    """
+    counts = np.zeros((number_of_cells, len(ACTIONS)))
+    np.add.at(counts, (np.asarray(cells), np.asarray(actions)), 1)
+    counts[counts.sum(axis=1) == 0] = 1
+    return counts / counts.sum(axis=1, keepdims=True)
+
+
+def interquartile_mean(values: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Mean of the middle half of `values` along an axis (Agarwal et al. 2021, arXiv 2108.13264)."""
+    if not np.size(values):
+        raise ValueError(f"values have shape {np.shape(values)}; expected at least one number")
+    return scipy.stats.trim_mean(values, 0.25, axis=axis)
+
+
+def bootstrap_interval(values: np.ndarray, level: float = 0.95, resamples: int = 2000) -> np.ndarray:
+    """Percentile bootstrap interval of the interquartile mean over the last axis, the seeds.
+
+    Args:
+        values: (..., seeds).
+
+    Returns:
+        (2, ...): low and high.
+
+    Raises:
+        ValueError: no values, values that are not finite, a level outside (0, 1), no resamples.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if not values.ndim or not values.size or not np.isfinite(values).all():
+        raise ValueError(f"values have shape {values.shape} or are not finite; expected finite numbers (..., seeds)")
+    if not 0 < level < 1 or resamples < 1:
+        raise ValueError(f"level is {level} and resamples {resamples}; expected 0 < level < 1 and at least 1 resample")
+    picks = np.random.default_rng(0).integers(values.shape[-1], size=(resamples, values.shape[-1]))
+    means = interquartile_mean(values[..., picks])  # (..., resamples)
+    return np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=-1)
+
+
+# Choosing an agent without acting, on transitions that it was not trained on

@@ -1,0 +1,48 @@
+"""Returns of real episodes, the check on the exact ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from rlkit_mini.mazes import Maze, check_maze
+from rlkit_mini.names import check_count
+from rlkit_mini.pointmass import ACTIONS, sample_actions, transition
+
+if TYPE_CHECKING:
+    pass
+
+
+def rollout_returns(policy, maze: Maze, episodes: int, seed: int = 0) -> np.ndarray:
+    """Undiscounted returns (episodes,) of one policy acting in the environment itself, all episodes side by side.
+
+    Args:
+        policy: maps observations (n, 2) to action probabilities (n, 5).
+    """
+    check_maze(maze)
+    check_count("episodes", episodes)
+    rng = np.random.default_rng(seed)
+    positions = np.tile(np.array(maze.start, dtype=np.float64), (episodes, 1))
+    returns, going = np.zeros(episodes), np.ones(episodes, dtype=bool)
+    for _ in range(maze.horizon):
+        probabilities = np.asarray(_asked(policy, maze.observe(positions)))
+        if probabilities.ndim != 2:
+            raise ValueError(f"policy gives {probabilities.shape}; expected one policy's probabilities ({episodes}, 5)")
+        actions = sample_actions(probabilities, rng.random(episodes))
+        positions, rewards, terminations = transition(maze, positions, actions, rng.standard_normal((episodes, 2)))
+        returns += rewards * going
+        going &= ~terminations
+    return returns
+
+
+def _asked(policy, observations) -> torch.Tensor:
+    """A policy's action probabilities (..., n, 5) at observations (n, 2); raises where they are none."""
+    probabilities = torch.as_tensor(policy(observations))
+    if probabilities.shape[-2:] != (len(observations), len(ACTIONS)):
+        given = tuple(probabilities.shape)
+        raise ValueError(f"policy gives {given}; expected probabilities (..., {len(observations)}, 5)")
+    if not ((probabilities >= 0).all() and ((probabilities.sum(dim=-1) - 1).abs() <= 1e-3).all()):
+        raise ValueError("policy is no distribution; expected probabilities >= 0 that sum to 1 over the actions")
+    return probabilities

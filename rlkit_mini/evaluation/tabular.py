@@ -1,0 +1,136 @@
+"""Offline RL without networks: the empirical MDP that a data set describes on half-cells, solved by plain iteration.
+
+Between the truth and a network stand two things: the data, and the approximation. A table has only the first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.special
+
+from rlkit_mini.agents.agent import Agent
+from rlkit_mini.data.transitions import Transitions
+from rlkit_mini.mazes import half_cells
+from rlkit_mini.oracle import Oracle
+from rlkit_mini.pointmass import ACTIONS
+
+SWEEPS = 400  # a step that far ahead weighs less than 1e-8 at discount 0.95
+
+
+def half_cell_steps(data: Transitions) -> tuple[np.ndarray, ...]:
+    """A data set as arrays (n,): cells, actions, rewards, next cells and terminations."""
+    here, there = (half_cells(data.maze, o) for o in (data.observations.numpy(), data.next_observations.numpy()))
+    return here, data.actions.numpy(), data.rewards.numpy(), there, data.terminations.numpy()
+
+
+def half_cell_policy(agent: Agent, oracle: Oracle) -> np.ndarray:
+    """Greedy policies (members, half-cells, 5) of a population: the average over the sub-cells of each half-cell."""
+    policy = agent.policy(oracle.observations).cpu().numpy()
+    owners = half_cells(oracle.maze, oracle.observations)
+    average = np.full((len(policy), 4 * oracle.maze.walls.size, len(ACTIONS)), 1 / len(ACTIONS))
+    for cell in np.unique(owners):
+        average[:, cell] = policy[:, owners == cell].mean(axis=1)
+    return average
+
+
+@dataclass(frozen=True)
+class EmpiricalMDP:
+    """What a data set says about each pair (cell, action): how often it occurs, and what followed.
+
+    Attributes:
+        counts: (cells, actions).
+        rewards: (cells, actions) mean reward; 0 where there is no data.
+        next_cells: (cells, actions, cells) share of steps that lead there and do not terminate.
+    """
+
+    counts: np.ndarray
+    rewards: np.ndarray
+    next_cells: np.ndarray
+    discount: float
+
+    @classmethod
+    def count(cls, cells, actions, rewards, next_cells, terminations, number_of_cells: int, discount: float):
+        """From steps (n,): integers `cells`, `actions`, `next_cells`, numbers `rewards` and flags `terminations`."""
+        actions, going = np.asarray(actions), ~np.asarray(terminations, dtype=bool)
+        counts = np.zeros((number_of_cells, len(ACTIONS)))
+        sums, ends = np.zeros_like(counts), np.zeros((*counts.shape, number_of_cells))
+        np.add.at(counts, (cells, actions), 1)
+        np.add.at(sums, (cells, actions), rewards)
+        np.add.at(ends, (cells[going], actions[going], next_cells[going]), 1)
+        each = np.maximum(counts, 1)
+        return cls(counts, sums / each, ends / each[..., None], discount)
+
+    @classmethod
+    def of(cls, data: Transitions, discount: float = 0.95) -> EmpiricalMDP:
+        """Of a data set, on the half-cells of its maze."""
+        return cls.count(*half_cell_steps(data), 4 * data.maze.walls.size, discount)
+
+    @property
+    def behaviour(self) -> np.ndarray:
+        """Relative frequencies (cells, actions); zeros where there is no data."""
+        return self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
+
+    def backup(self, values: np.ndarray, unseen: float) -> np.ndarray:
+        """r + discount * sum_c' P(c' | c, a) V(c') of values (cells,), and `unseen` for pairs without data."""
+        return np.where(self.counts > 0, self.rewards + self.discount * self.next_cells @ values, unseen)
+
+    def solve(self, unseen: float) -> np.ndarray:
+        """Q-learning's fixed point (cells, actions), where pairs without data keep the value `unseen`."""
+        q_values = np.full(self.counts.shape, float(unseen))
+        for _ in range(SWEEPS):
+            q_values = self.backup(q_values.max(axis=1), unseen)
+        return q_values
+
+    def solve_cql(self, alpha: float, unseen: float) -> np.ndarray:
+        """CQL's fixed point at T = 1: (Q - y)^2 + alpha * penalty is least at Q = y - alpha / 2 * (pi / beta - 1).
+
+        pi is the softmax of Q and beta the behaviour. Pairs without data are pushed down for ever; they get the lowest
+        value there is. Small steps keep the iteration from swinging.
+        """
+        seen, known = self.counts > 0, self.counts.sum(axis=1) > 0
+        behaviour, q_values = np.where(seen, self.behaviour, 1.0), np.full(seen.shape, float(unseen))
+        rate = 1 / (1 + alpha / 2 / behaviour.min())
+        for _ in range(round(SWEEPS / rate)):
+            inside = np.where(seen, q_values, -1e9)
+            push = scipy.special.softmax(inside, axis=1) / behaviour - 1
+            targets = self.backup(np.where(known, inside.max(axis=1), unseen), unseen) - alpha / 2 * push
+            q_values += rate * np.where(seen, targets - q_values, 0.0)
+        return np.where(seen, q_values, min(unseen, q_values.min()))
+
+    def solve_iql(self, expectile: float, unseen: float) -> np.ndarray:
+        """IQL's fixed point: V(c) is the expectile of Q(c, a) over the data's actions, Q the backup of V."""
+        seen, behaviour = self.counts.sum(axis=1) > 0, self.behaviour
+        values = np.full(len(behaviour), float(unseen))
+        for _ in range(SWEEPS):
+            q_values = self.backup(values, unseen)
+            for _ in range(20):  # the expectile is the mean under these weights
+                weights = behaviour * np.where(q_values < values[:, None], 1 - expectile, expectile)
+                average = (weights * q_values).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-12)
+                values = np.where(seen, average, unseen)
+        return self.backup(values, unseen)
+
+    def exact_return(self, q_values: np.ndarray, oracle: Oracle) -> float:
+        """The true return of the policy that is greedy on Q (half-cells, actions); ties are drawn at random."""
+        best = np.isclose(q_values, q_values.max(axis=1, keepdims=True), rtol=0, atol=1e-9)
+        policy = best / best.sum(axis=1, keepdims=True)
+        return float(oracle.evaluate(policy[half_cells(oracle.maze, oracle.observations)]).episode_return)
+
+
+def fqe_backup(q_values, cells, actions, rewards, next_cells, terminations, policy, discount) -> np.ndarray:
+    """One sweep of fitted Q evaluation in a table (Le et al. 2019, arXiv 1903.08738): Q^pi without pi ever acting.
+
+    New Q(c, a) is the mean over the steps at (c, a) of r + discount * m * sum_a' pi(a' | c') Q(c', a'); pairs without
+    a step keep their value.
+
+    Args:
+        q_values, policy: (cells, actions).
+        cells, actions, rewards, next_cells, terminations: (n,), the data's steps.
+    """
+    next_values = (policy * q_values).sum(axis=1)[next_cells]
+    targets = rewards + discount * (1.0 - terminations) * next_values
+    counts, sums = np.zeros(q_values.shape), np.zeros(q_values.shape)
+    np.add.at(counts, (cells, actions), 1)
+    np.add.at(sums, (cells, actions), targets)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), q_values)

@@ -1,0 +1,61 @@
+"""Every figure of the workbook: the same colours, walls and labels everywhere. Nothing here uses pyplot.
+
+The draw functions put one thing on given axes. Maps are arrays over an oracle's sub-cells, and compared maps are given
+the same `limits`. A figure as a cell's last expression shows itself.
+"""
+
+from rlkit_mini.plots.curves import draw_curve, draw_phases, draw_references, draw_settings, highlight
+from rlkit_mini.plots.maps import (
+    directions,
+    draw_arrows,
+    draw_map,
+    draw_maze,
+    draw_paths,
+    draw_visits,
+    map_limits,
+    visits_on_grid,
+)
+from rlkit_mini.plots.style import (
+    GRID,
+    INK,
+    LOOKS,
+    QUIET,
+    RETURN,
+    Picture,
+    describe,
+    look,
+    new_figure,
+    save_figure,
+    shades,
+    to_png,
+    worded,
+)
+
+__all__ = [
+    "GRID",
+    "INK",
+    "LOOKS",
+    "QUIET",
+    "RETURN",
+    "Picture",
+    "describe",
+    "directions",
+    "draw_arrows",
+    "draw_curve",
+    "draw_map",
+    "draw_maze",
+    "draw_paths",
+    "draw_phases",
+    "draw_references",
+    "draw_settings",
+    "draw_visits",
+    "highlight",
+    "look",
+    "map_limits",
+    "new_figure",
+    "save_figure",
+    "shades",
+    "to_png",
+    "visits_on_grid",
+    "worded",
+]

@@ -1,9 +1,0 @@
-"""What a learner moves: the scrub slider, the gallery, the live trainer, the data painter, the probe."""
-
-from rlkit_mini.widgets.gallery import gallery_panel
-from rlkit_mini.widgets.painting import data_painter
-from rlkit_mini.widgets.probing import probe
-from rlkit_mini.widgets.scrubbing import scrub
-from rlkit_mini.widgets.training import live_trainer
-
-__all__ = ["data_painter", "gallery_panel", "live_trainer", "probe", "scrub"]

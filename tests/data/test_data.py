@@ -1,0 +1,421 @@
+"""The committed data sets as Minari itself reads them, what makes them possible runs, and damaged or foreign files."""
+
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import gymnasium as gym
+import h5py
+import minari
+import numpy as np
+import pytest
+import torch
+from minari.data_collector import EpisodeBuffer
+
+from rlkit_mini import MAZES, Oracle, explore, load_dataset
+from rlkit_mini.agents import RandomAgent
+from rlkit_mini.data.sets import list_datasets, save_dataset
+from rlkit_mini.names import UnknownNameError
+
+STEPS = {
+    "pointmass/easy-random-v0": 10_000,
+    "pointmass/easy-rnd-v0": 10_000,
+    "pointmass/medium-random-v0": 10_000,
+    "pointmass/medium-rnd-v0": 10_000,
+    "pointmass/medium-rnd-1000-v0": 1_000,
+    "pointmass/medium-rnd-5000-v0": 5_000,
+    "pointmass/medium-rnd-10000-v0": 10_000,
+    "pointmass/medium-rnd-20000-v0": 20_000,
+    "pointmass/medium-near-expert-v0": 1_000,
+    "pointmass/medium-lazy-v0": 2_000,
+    "pointmass/hard-random-v0": 10_000,
+    "pointmass/hard-rnd-v0": 10_000,
+    "pointmass/hard-near-expert-v0": 2_000,
+}
+COLUMNS = ["observations", "actions", "rewards", "next_observations", "terminations", "truncations"]
+each_dataset = pytest.mark.parametrize("dataset_id", STEPS)
+
+
+def maze_of(dataset_id):
+    return MAZES[dataset_id.split("/")[1].split("-")[0]]
+
+
+def assert_same_steps(one, other):
+    for column in COLUMNS:
+        assert torch.equal(getattr(one, column), getattr(other, column)), column
+
+
+# The committed sets -------------------------------------------------------------------------------------------------
+
+
+def test_the_committed_sets_are_those_of_the_course_and_small():
+    assert set(STEPS) <= set(list_datasets())
+    files = [path for path in Path(os.environ["MINARI_DATASETS_PATH"]).rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 15e6
+
+
+@each_dataset
+def test_minari_reads_the_same_transitions(dataset_id):
+    ours, position = load_dataset(dataset_id), 0
+    for episode in minari.load_dataset(dataset_id).iterate_episodes():
+        length = len(episode.actions)
+        assert len(episode.observations) == length + 1
+        mine = ours[position : position + length]
+        assert mine.observations.numpy().tobytes() == episode.observations[:-1].tobytes()
+        assert mine.next_observations.numpy().tobytes() == episode.observations[1:].tobytes()
+        for column in ("actions", "rewards", "terminations", "truncations"):
+            assert getattr(mine, column).tolist() == getattr(episode, column).tolist()
+        position += length
+    assert position == len(ours) == STEPS[dataset_id]
+    assert ours.maze is maze_of(dataset_id)
+    kinds = [torch.float32, torch.int64, torch.float32, torch.float32, torch.bool, torch.bool]
+    assert [getattr(ours, column).dtype for column in COLUMNS] == kinds
+
+
+@each_dataset
+def test_every_transition_is_possible(dataset_id):
+    data, maze = load_dataset(dataset_id), maze_of(dataset_id)
+    ends = data.next_observations.double().numpy() * maze.shape
+    distance = np.hypot(*(ends - maze.goal).T)
+    clear = np.abs(distance - maze.goal_radius) > 1e-5  # single precision
+    assert clear.mean() > 0.999
+    assert (data.terminations.numpy() == (distance < maze.goal_radius))[clear].all()
+    assert data.rewards.tolist() == [0.0 if ended else -1.0 for ended in data.terminations.tolist()]
+    assert ((data.actions >= 0) & (data.actions < 5)).all()
+    for position in (data.observations.double().numpy() * maze.shape, ends):
+        around = [position + np.array([dx, dy]) for dx in (-1e-5, 1e-5) for dy in (-1e-5, 1e-5)]
+        cells = [np.clip(np.floor(place), 0, np.array(maze.shape) - 1).astype(int) for place in around]
+        assert (~np.array([maze.walls[tuple(cell.T)] for cell in cells])).any(axis=0).all()
+    vectors = np.array([[0, 0], [0, -1], [0, 1], [-1, 0], [1, 0]])[data.actions]
+    noise = (ends - data.observations.double().numpy() * maze.shape - vectors) / 0.5
+    free = np.abs(noise) < 0.01 + np.abs(vectors) / 0.5 + 5  # five standard deviations, or held back by a wall
+    assert free.all()
+
+
+@each_dataset
+def test_every_episode_is_one(dataset_id):
+    data, maze = load_dataset(dataset_id), maze_of(dataset_id)
+    *finished, last = data.episodes
+    assert sum(map(len, data.episodes)) == len(data)
+    for episode in (*finished, last):
+        np.testing.assert_allclose(episode.observations[0], np.divide(maze.start, maze.shape), rtol=1e-6)
+        assert torch.equal(episode.observations[1:], episode.next_observations[:-1])
+        assert not (episode.terminations | episode.truncations)[:-1].any()
+        assert not (episode.terminations & episode.truncations).any()
+        assert len(episode) <= maze.horizon
+        assert episode.terminations[-1] or episode.truncations[-1]
+    assert all(episode.terminations[-1] or len(episode) == maze.horizon for episode in finished)
+
+
+def test_the_smaller_sets_are_the_beginnings_of_the_largest():
+    largest = load_dataset("pointmass/medium-rnd-20000-v0")
+    for dataset_id in ("rnd-1000", "rnd-5000", "rnd-10000", "rnd"):
+        data = load_dataset(f"pointmass/medium-{dataset_id}-v0")
+        data.truncations[-1] = largest.truncations[len(data) - 1]  # there the collection ended
+        assert_same_steps(data, largest[: len(data)])
+
+
+@each_dataset
+def test_the_metadata_say_how_the_set_was_made(dataset_id):
+    data, maze = minari.load_dataset(dataset_id), maze_of(dataset_id)
+    metadata = data.storage.metadata
+    for key in ("algorithm_name", "author", "author_email", "code_permalink", "description", "requirements"):
+        assert metadata[key], key
+    assert metadata["dataset_id"] == dataset_id
+    assert metadata["total_steps"] == STEPS[dataset_id]
+    assert f"{STEPS[dataset_id]:,} steps in the {maze.name} maze, seed 0" in metadata["description"]
+    for spec in (json.loads(metadata["env_spec"]), json.loads(metadata["eval_env_spec"])):
+        assert (spec["id"], spec["max_episode_steps"]) == (maze.env_id, maze.horizon)
+    oracle = Oracle(maze)
+    scores = (metadata["ref_min_score"], metadata["ref_max_score"])
+    np.testing.assert_allclose(scores, (oracle.random_return, oracle.optimal_return), rtol=0.02)
+    assert isinstance(data.recover_environment(), gym.Env)
+
+
+@pytest.mark.parametrize("name", ["easy", "medium", "hard"])
+def test_the_random_sets_can_be_collected_again(name):
+    (again,) = explore(RandomAgent(), MAZES[name], 500, progress=False)
+    assert_same_steps(again, load_dataset(f"pointmass/{name}-random-v0")[:500])
+
+
+@pytest.mark.parametrize(("name", "share"), [("medium", 0.1), ("hard", 0.3)])
+def test_the_near_expert_sets_are_mostly_optimal(name, share):
+    data, oracle = load_dataset(f"pointmass/{name}-near-expert-v0"), Oracle(MAZES[name])
+    optimal = oracle.optimal_q.argmax(axis=1)[oracle.sub_cells(data.observations)]
+    assert (optimal == data.actions.numpy()).mean() == pytest.approx(1 - 0.8 * share, abs=0.06)
+
+
+def test_the_lazy_set_mostly_stays():
+    actions = load_dataset("pointmass/medium-lazy-v0").actions.numpy()
+    assert (actions == 0).mean() == pytest.approx(0.6, abs=0.05)
+
+
+# Transitions --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_dataset("pointmass/easy-rnd-v0")
+
+
+def test_a_slice_is_a_stretch_of_steps(data):
+    part = data[10:60]
+    assert len(part) == 50
+    assert part.maze is data.maze
+    for column in COLUMNS:
+        assert torch.equal(getattr(part, column), getattr(data, column)[10:60])
+    assert len(data[:0]) == 0
+    with pytest.raises(TypeError, match=re.escape("take a slice such as data[:1000], got 3")):
+        data[3]
+
+
+def test_episodes_are_cut_where_they_end(data):
+    ends = [i for i in range(len(data)) if data.terminations[i] or data.truncations[i]]
+    starts = [0, *(end + 1 for end in ends)]
+    cut = data[: ends[2] - 3]  # three episodes, the last unfinished
+    assert [len(episode) for episode in cut.episodes] == [ends[0] + 1, ends[1] - ends[0], ends[2] - 3 - starts[2]]
+    assert data[:0].episodes == []
+
+
+def test_positions_are_all_that_was_visited_the_ends_of_episodes_too(data):
+    expected = []
+    for episode in data[:200].episodes:
+        expected += [*episode.observations.tolist(), episode.next_observations[-1].tolist()]
+    np.testing.assert_allclose(data[:200].positions, np.array(expected) * data.maze.shape, rtol=1e-12)
+
+
+def test_the_returns_of_episodes_leave_an_unfinished_one_out(data):
+    cut = data[:220]
+    expected = [e.rewards.sum().item() for e in cut.episodes if e.terminations[-1] or e.truncations[-1]]
+    assert len(expected) == len(cut.episodes) - 1
+    assert cut.episode_returns.tolist() == expected
+
+
+# Saving -------------------------------------------------------------------------------------------------------------
+
+
+ID = "pointmass/mine-v0"
+
+
+def save(data, dataset_id=ID, **options):
+    save_dataset(dataset_id, data, algorithm="test", description="a test", reference_returns=(-50.0, -13.5), **options)
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "sets"))
+    return tmp_path / "sets"
+
+
+def test_a_saved_set_comes_back(data, root):
+    save(data[:120])
+    loaded = load_dataset(ID)
+    assert loaded.truncations[-1]  # the unfinished episode was cut
+    loaded.truncations[-1] = data.truncations[119]
+    assert_same_steps(loaded, data[:120])
+    assert list_datasets() == [ID]
+    assert os.environ["MINARI_DATASETS_PATH"] == str(root)
+    assert sorted(path.name for path in root.rglob("*")) == sorted(
+        ["pointmass", "namespace_metadata.json", "mine-v0", "data", "main_data.hdf5", "metadata.json"]
+    )
+
+
+def test_a_set_is_only_overwritten_when_asked(data, root):
+    save(data[:120])
+    with pytest.raises(FileExistsError, match=f"{ID} is there already; pass overwrite=True"):
+        save(data[:60])
+    assert len(load_dataset(ID)) == 120
+    save(data[:60], overwrite=True)
+    assert len(load_dataset(ID)) == 60
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_failing_write_leaves_everything_as_it_was(data, root, monkeypatch, overwrite):
+    if overwrite:
+        save(data[:120])
+    before = sorted(path for path in root.rglob("*") if path.is_file())
+
+    def full_disk(*_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("rlkit_mini.data.sets._repack", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        save(data[:60], overwrite=overwrite)
+    assert sorted(path for path in root.rglob("*") if path.is_file()) == before
+    assert os.environ["MINARI_DATASETS_PATH"] == str(root)
+    assert list_datasets() == ([ID] if overwrite else [])
+
+
+def test_nothing_is_not_saved(data, root):
+    with pytest.raises(ValueError, match=f"{ID} would be empty; expected at least one transition"):
+        save(data[:0])
+
+
+# What is missing, damaged or foreign --------------------------------------------------------------------------------
+
+
+def test_a_missing_set_is_answered_with_the_closest_names_and_how_to_collect_it():
+    with pytest.raises(UnknownNameError) as caught:
+        load_dataset("pointmass/medium-rmd-v0")
+    message = str(caught.value)
+    assert message.startswith("unknown data set 'pointmass/medium-rmd-v0'; did you mean 'pointmass/medium-rnd-v0'")
+    assert message.endswith("`make datasets` collects those of the course")
+    assert "\n" not in message
+
+
+def test_an_empty_folder_says_so(root):
+    with pytest.raises(UnknownNameError, match="there is none at all; `make datasets` collects"):
+        load_dataset("pointmass/medium-rnd-v0")
+
+
+def edited(path, **entries):
+    """Metadata with these entries instead; None takes one away."""
+    metadata = json.loads(path.read_text()) | entries
+    path.write_text(json.dumps({key: value for key, value in metadata.items() if value is not None}))
+
+
+def respecified(**entries):
+    def damage(folder):
+        metadata = json.loads((folder / "metadata.json").read_text())
+        edited(folder / "metadata.json", env_spec=json.dumps(json.loads(metadata["env_spec"]) | entries))
+
+    return damage
+
+
+def with_column(column, change):
+    def damage(folder):
+        with h5py.File(folder / "main_data.hdf5", "a") as file:
+            values = file["episode_0"][column][()]
+            del file["episode_0"][column]
+            file["episode_0"][column] = change(values)
+
+    return damage
+
+
+def absurd(path):
+    """Actions that claim a tebibyte and have none of it on the disk."""
+    with h5py.File(path, "a") as file:
+        del file["episode_0"]["actions"]
+        file["episode_0"].create_dataset("actions", shape=(2**37,), dtype=np.int64, chunks=(1000,))
+
+
+DAMAGES = {
+    "no data": lambda folder: (folder / "main_data.hdf5").unlink(),
+    "empty data": lambda folder: (folder / "main_data.hdf5").write_bytes(b""),
+    "text for data": lambda folder: (folder / "main_data.hdf5").write_text("not a data set"),
+    "truncated data": lambda folder: (folder / "main_data.hdf5").write_bytes(
+        (folder / "main_data.hdf5").read_bytes()[:-500]
+    ),
+    "other data": lambda folder: h5py.File(folder / "main_data.hdf5", "w").close(),
+    "too few observations": with_column("observations", lambda values: values[:-1]),
+    "three coordinates": with_column("observations", lambda values: np.ones((len(values), 3))),
+    "observations outside": with_column("observations", lambda values: values + 1),
+    "observations nan": with_column("observations", lambda values: values * np.nan),
+    "actions outside": with_column("actions", lambda values: values + 3),
+    "negative actions": with_column("actions", lambda values: values - 1),
+    "an absurd shape": lambda folder: absurd(folder / "main_data.hdf5"),
+    "an episode less": lambda folder: edited(folder / "metadata.json", total_episodes=10**12),
+    "empty metadata": lambda folder: (folder / "metadata.json").write_text(""),
+    "truncated metadata": lambda folder: (folder / "metadata.json").write_text(
+        (folder / "metadata.json").read_text()[:-50]
+    ),
+    "deep metadata": lambda folder: (folder / "metadata.json").write_text("[" * 200_000),
+    "other metadata": lambda folder: (folder / "metadata.json").write_text("[1, 2]"),
+    "no specification": lambda folder: edited(folder / "metadata.json", env_spec=None, eval_env_spec=None),
+    "other mazes": lambda folder: edited(folder / "metadata.json", env_spec=gym.spec(MAZES["hard"].env_id).to_json()),
+    "another environment": respecified(id="CartPole-v1"),
+    "another Minari": lambda folder: edited(folder / "metadata.json", minari_version="99.0"),
+}
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["with a checksum", "without one"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_set_is_refused_in_one_line(data, root, damage, ours):
+    save(data[:120])
+    if not ours:
+        edited(root / ID / "data" / "metadata.json", sha256=None)
+    DAMAGES[damage](root / ID / "data")
+    with pytest.raises(ValueError, match="damaged") as caught:
+        load_dataset(ID)
+    message = str(caught.value)
+    assert str(root / ID) in message
+    assert message.endswith("collect it again with `make datasets`")
+    assert "\n" not in message
+
+
+def test_a_set_that_plain_minari_wrote_is_read_though_it_has_no_checksum(data, root):
+    episodes = [episode for episode in data.episodes if episode.terminations[-1] or episode.truncations[-1]][:2]
+    buffers = [
+        EpisodeBuffer(
+            observations=np.concatenate([episode.observations, episode.next_observations[-1:]]),
+            actions=episode.actions.numpy(),
+            rewards=episode.rewards.numpy(),
+            terminations=episode.terminations.numpy(),
+            truncations=episode.truncations.numpy(),
+        )
+        for episode in episodes
+    ]
+    facts = {"algorithm_name": "a", "author": "a", "author_email": "a", "code_permalink": "a", "description": "a"}
+    facts |= {"ref_min_score": -1.0, "ref_max_score": 0.0, "requirements": ["rlkit_mini"]}
+    minari.create_dataset_from_buffers(ID, buffers, env=data.maze.env_id, eval_env=data.maze.env_id, **facts)
+    assert "sha256" not in json.loads((root / ID / "data" / "metadata.json").read_text())
+    assert_same_steps(load_dataset(ID), data[: sum(map(len, episodes))])
+
+
+WRAPPER = {"name": "Trap", "entry_point": "trap_module:make", "kwargs": {}}
+
+
+SPECIFICATIONS = [
+    {"entry_point": "trap_module:make"},
+    {"entry_point": "trap_module:make", "id": "Trap-v0"},
+    {"id": "trap_module:Trap-v0"},
+    {"entry_point": "rlkit_mini.pointmass:gym"},
+    {"additional_wrappers": [WRAPPER]},
+]
+
+
+@pytest.mark.parametrize(
+    ("specification", "spaces"),
+    [*((specification, spaces) for specification in SPECIFICATIONS for spaces in ("kept", "removed")), ({}, "removed")],
+)
+def test_no_code_that_a_set_names_is_imported(data, root, tmp_path, monkeypatch, specification, spaces):
+    save(data[:120])
+    (tmp_path / "trap_module.py").write_text(f"import pathlib\npathlib.Path({str(tmp_path / 'marker')!r}).touch()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    respecified(**specification)(root / ID / "data")
+    if spaces == "removed":  # then Minari itself makes the environment to ask for its spaces
+        edited(root / ID / "data" / "metadata.json", observation_space=None, action_space=None)
+    with pytest.raises(ValueError, match="is not from a Pointmass maze, or damaged") as caught:
+        load_dataset(ID)
+    assert "\n" not in str(caught.value)
+    assert "trap_module" not in sys.modules
+    assert not (tmp_path / "marker").exists()
+
+
+def test_a_renamed_folder_is_read_under_its_new_name(data, root):
+    save(data[:120])
+    shutil.move(root / ID, root / "pointmass" / "other-v0")
+    assert len(load_dataset("pointmass/other-v0")) == 120
+
+
+# Held-out episodes --------------------------------------------------------------------------------------------------
+
+
+def test_every_fifth_episode_is_held_out_and_nothing_is_lost():
+    data = load_dataset("pointmass/medium-near-expert-v0")
+    train, held_out = data.split(every=5)
+    assert len(train) + len(held_out) == len(data)
+    lengths = [len(episode) for episode in data.episodes]
+    assert [len(episode) for episode in held_out.episodes] == lengths[4::5]
+    assert torch.equal(held_out.episodes[1].observations, data.episodes[9].observations)
+    assert torch.equal(train.episodes[4].actions, data.episodes[5].actions)
+    assert train.maze is held_out.maze is data.maze
+
+
+@pytest.mark.parametrize("every", [1, 0, 10_000])
+def test_a_split_needs_two_parts(every):
+    with pytest.raises(ValueError, match=f"every is {every}; expected 2 to"):
+        load_dataset("pointmass/medium-near-expert-v0").split(every=every)

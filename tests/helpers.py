@@ -1,0 +1,136 @@
+"""What several test files use: small populations and sweeps, random tensors, comparisons to the bit."""
+
+import dataclasses
+import functools
+import struct
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import strategies as st
+
+from rlkit_mini import MAZES, Oracle, explore, load_dataset, train_offline
+from rlkit_mini.agents import CQL, DQN, RND
+from rlkit_mini.agents.guides import near_expert
+from rlkit_mini.data.transitions import Batch
+from rlkit_workbook.sweeps import ExplorationSweep, Sweep
+
+
+@functools.cache
+def tiny_data():
+    (data,) = explore(near_expert(Oracle(MAZES["medium"]), 0.1), MAZES["medium"], 500, progress=False)
+    return data
+
+
+@functools.cache
+def tiny_population():
+    """A trained population over alpha: agent, history, oracle."""
+    oracle = Oracle(MAZES["medium"])
+    agent = CQL(alpha=[0, 1], seeds=[3, 5])
+    return agent, train_offline(agent, tiny_data(), 200, oracle, evaluations=4, progress=False), oracle
+
+
+@functools.cache
+def tiny_sweep() -> Sweep:
+    return Sweep.of(*tiny_population())
+
+
+@functools.cache
+def tiny_square() -> Sweep:
+    """A sweep of two hyperparameters, hardly trained."""
+    oracle = Oracle(MAZES["medium"])
+    agent = CQL(alpha=[0.1, 1, 10], temperature=[0.5, 2.0], seeds=2)
+    return Sweep.of(agent, train_offline(agent, tiny_data(), 4, oracle, evaluations=2, progress=False), oracle)
+
+
+@functools.cache
+def tiny_joined() -> Sweep:
+    """Two hardly trained sweeps of different data, joined by names, in the order of the slider."""
+    oracle, sweeps = Oracle(MAZES["medium"]), {}
+    for name, size in (("narrow", 100), ("broad", 500)):
+        agent = DQN(seeds=2)
+        history = train_offline(agent, tiny_data()[:size], 4, oracle, evaluations=2, progress=False)
+        sweeps[name] = Sweep.of(agent, history, oracle)
+    return Sweep.join(sweeps, name="data")
+
+
+EXPLORED = {"rnd_weight": [0, 1], "epsilon": [0.1, 0.5], "seeds": [3, 5]}
+
+
+@functools.cache
+def near_goal() -> Oracle:
+    """Of a maze whose goal is found soon."""
+    return Oracle(dataclasses.replace(MAZES["medium"], goal=(2.5, 1.5)))
+
+
+@functools.cache
+def tiny_explorers() -> ExplorationSweep:
+    return ExplorationSweep.explore(RND(**EXPLORED), near_goal(), 300, 3, progress=False)
+
+
+STATES = np.random.default_rng(0).random((50, 2))
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_dataset("pointmass/medium-near-expert-v0")
+
+
+def trained(agent, data, updates=20):
+    train_offline(agent, data, updates, progress=False)
+    return agent
+
+
+def weights(agent):
+    """Each member's tensors, name -> (members, ...)."""
+    return {name: tensor.numpy() for name, tensor in agent.state_dict().items()}
+
+
+def assert_same_bits(one, other):
+    one, other = weights(one), weights(other)
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        assert tensor.tobytes() == other[name].tobytes(), name
+
+
+def random_batch(agent, seed=0):
+    rng = np.random.default_rng(seed)
+    shape = (agent.members, agent.batch_size)
+    terminations = rng.random(shape) < 0.3
+    columns = (rng.random((*shape, 2)), rng.integers(5, size=shape), terminations - 1, rng.random((*shape, 2)))
+    observations, actions, rewards, next_observations = (torch.from_numpy(column) for column in columns)
+    return Batch(
+        observations.float(),
+        actions,
+        rewards.float(),
+        next_observations.float(),
+        torch.from_numpy(terminations).float(),
+    )
+
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+leading = st.sampled_from([(7,), (3, 7), (2, 3, 4), (1, 1)])
+
+
+each_kind = pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+
+
+def draw(seed, shape, scale=10.0):
+    return scale * np.random.default_rng(seed).standard_normal(shape)
+
+
+def tensors(*arrays, dtype=torch.float64):
+    return [torch.as_tensor(a, dtype=None if np.asarray(a).dtype.kind in "iub" else dtype) for a in arrays]
+
+
+def picked(q_values, actions):
+    """Q(s, a) by plain indexing."""
+    picks = [row[action] for row, action in zip(q_values.reshape(-1, 5), actions.ravel(), strict=True)]
+    return np.array(picks).reshape(actions.shape)
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    return struct.unpack(">II", png[16:24])

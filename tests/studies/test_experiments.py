@@ -1,0 +1,176 @@
+"""The experiments run by name, from the command line as a user would."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import minari
+import numpy as np
+import pytest
+
+from rlkit_mini.__main__ import main
+from rlkit_mini.experiments import EXPERIMENTS, run_exploration, run_fine_tuning, run_training
+from rlkit_mini.names import UnknownNameError
+
+BLOG = (
+    *(f"pointmass_{maze}_{agent}" for maze in ("easy", "medium", "hard") for agent in ("random", "rnd")),
+    *(f"pointmass_medium_rnd_{size}" for size in (1000, 5000, 10000, 20000)),
+    *(f"pointmass_{maze}_{agent}" for maze in ("easy", "medium", "hard") for agent in ("dqn", "cql", "awac", "iql")),
+    *(f"pointmass_medium_cql_alpha{alpha}" for alpha in (0, 1, 10)),
+    *(f"pointmass_medium_cql_rnd{size}" for size in (1000, 5000, 10000, 20000)),
+    "pointmass_hard_cql_finetune",
+)
+
+
+def command(*arguments, cwd):
+    """The command line in this process, where a second start of Python would only cost time."""
+    said, told, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.chdir(cwd), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["rlkit_mini", *map(str, arguments)])
+        patch.setenv("MINARI_DATASETS_PATH", os.environ["MINARI_DATASETS_PATH"])  # which --dataset-dir changes
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(told):
+            try:
+                main()
+            except SystemExit as ended:
+                code = ended.code
+    return subprocess.CompletedProcess(arguments, code, said.getvalue(), told.getvalue())
+
+
+@pytest.mark.parametrize("name", BLOG)
+def test_every_name_runs(name):
+    row = EXPERIMENTS[name]
+    if row.command == "explore":
+        summary = run_exploration(row, seeds=2, steps=80).summary
+        assert summary["steps"] == 80
+        assert all(0 < share < 1 for share in summary["coverage"])
+        return
+    if row.command == "finetune":
+        result = run_fine_tuning(row, seeds=2, steps=3, online_steps=2, log_interval=1)
+        assert result.history.updates.tolist() == result.control.updates.tolist() == [1, 2, 3, 4, 5]
+        assert result.history.returns[:3].tolist() == result.control.returns[:3].tolist()
+        assert (result.summary["online_from"], len(result.history.collected[1])) == (3, 2)
+    summary = result.summary if row.command == "finetune" else run_training(row, seeds=2, steps=3).summary
+    assert summary["updates"] == 3 + 2 * (row.command == "finetune")
+    assert len(summary["returns"]) == 2
+    assert summary["worst"] <= summary["interquartile_mean"] <= summary["optimal_return"] + 1e-9
+
+
+@pytest.mark.parametrize("name", ["pointmass_hard_rnd", "pointmass_medium_cql"])
+def test_the_courses_own_settings_run(name):
+    row = EXPERIMENTS[name]
+    explores = row.command == "explore"
+    run = run_exploration if explores else run_training
+    assert run(row, seeds=1, steps=130 if explores else 2, course=True).summary
+    agent = row.make_agent(1, course=True)
+    assert (agent.features, agent.target_period, agent.batch_size) == ("position", 300, 128)
+
+
+@pytest.mark.parametrize("name", ["pointmass_medium_awac", "pointmass_hard_iql"])
+def test_the_courses_actors_are_wider_than_its_critics(name):
+    agent = EXPERIMENTS[name].make_agent(1, course=True)
+    assert tuple(agent.actor.network.layers[0][0].shape) == (1, 128, 2)
+    assert tuple(agent.critic.layers[0][0].shape) == (1, 64, 2)
+
+
+def test_an_unknown_name_gives_the_closest():
+    with pytest.raises(UnknownNameError, match="pointmass_medium_cql"):
+        EXPERIMENTS["pointmass_medum_cql"]
+
+
+def test_list_shows_every_experiment(tmp_path):
+    listed = command("list", cwd=tmp_path)
+    assert listed.returncode == 0
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == list(EXPERIMENTS)
+
+
+def test_explored_data_can_be_trained_on_and_nothing_is_overwritten(tmp_path, monkeypatch):
+    explored = command(
+        "explore", "pointmass_easy_rnd", "--seeds", 2, "--steps", 300, "--dataset-dir", "mine", cwd=tmp_path
+    )
+    assert explored.returncode == 0, explored.stderr
+    result = json.loads((tmp_path / "results/pointmass_easy_rnd/result.json").read_text())
+    assert len(result["coverage"]) == 2
+    assert (tmp_path / "results/pointmass_easy_rnd/figure.png").read_bytes()[:4] == b"\x89PNG"
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "mine"))
+    assert minari.load_dataset("pointmass/easy-rnd-v0").total_steps == 300
+    assert minari.load_dataset("pointmass/easy-rnd-seed1-v0").total_steps == 300
+
+    again = command(
+        "explore", "pointmass_easy_rnd", "--seeds", 2, "--steps", 300, "--dataset-dir", "mine", cwd=tmp_path
+    )
+    assert again.returncode == 2
+    assert "overwrite" in again.stderr
+    assert len(again.stderr.strip().splitlines()) == 1
+
+    trained = command(
+        "train", "pointmass_easy_dqn", "--seeds", 2, "--steps", 20, "--log-interval", 10, "--dataset-dir", "mine",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+
+
+def test_fine_tuning_writes_table_figure_and_agent(tmp_path):
+    tuned = command(
+        "finetune", "pointmass_hard_cql_finetune", "--seeds", 2, "--steps", 20, "--online-steps", 10, cwd=tmp_path
+    )
+    assert tuned.returncode == 0, tuned.stderr
+    folder = tmp_path / "results/pointmass_hard_cql_finetune"
+    assert sorted(path.name for path in folder.iterdir()) == ["agent.safetensors", "figure.png", "result.json"]
+    result = json.loads((folder / "result.json").read_text())
+    assert (result["online_from"], result["updates"]) == (20, 30)
+
+
+def test_training_writes_table_figure_and_agent(tmp_path):
+    trained = command("train", "pointmass_medium_cql", "--seeds", 2, "--steps", 20, "--out", "here", cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    assert "pointmass_medium_cql" in trained.stdout
+    folder = tmp_path / "here/pointmass_medium_cql"
+    assert sorted(path.name for path in folder.iterdir()) == ["agent.safetensors", "figure.png", "result.json"]
+    returns = json.loads((folder / "result.json").read_text())["returns"]
+    assert np.isfinite(returns).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["train", "pointmass_medum_cql"], "pointmass_medium_cql"),
+        (["train", "pointmass_easy_rnd"], "explore pointmass_easy_rnd"),
+        (["explore", "pointmass_easy_dqn"], "train pointmass_easy_dqn"),
+        (["train", "pointmass_hard_cql_finetune"], "finetune pointmass_hard_cql_finetune"),
+        (["finetune", "pointmass_hard_cql"], "train pointmass_hard_cql"),
+        (["finetune", "pointmass_hard_cql_finetune", "--online-steps", "0"], "steps is 0"),
+        (["train", "pointmass_easy_dqn", "--steps", "0"], "at least 1"),
+        (["train", "pointmass_easy_dqn", "--seeds", "0"], "seeds"),
+        (["explore", "pointmass_easy_rnd", "--steps", "-5"], "at least 1"),
+        (["train", "pointmass_easy_dqn", "--dataset-dir", "nowhere"], "easy-rnd"),
+        (["train", "pointmass_easy_dqn", "--steps", "many"], "steps"),
+        (["train", "pointmass_easy_dqn", "--log-interval", "0"], "log_interval is 0; expected at least 1"),
+        (["fly"], "fly"),
+    ],
+)
+def test_a_mistake_gives_exit_code_two_and_writes_nothing(arguments, expected, tmp_path):
+    outcome = command(*arguments, cwd=tmp_path)
+    assert outcome.returncode == 2
+    assert expected in outcome.stderr + outcome.stdout
+    assert "Traceback" not in outcome.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def test_the_readme_maps_every_command_of_the_blog():
+    """Each of its 30-odd configuration files to the command that runs it here."""
+    rows = [line.split("|")[1:3] for line in README.splitlines() if ".yaml`" in line]
+    ours = {}
+    for theirs, here in rows:
+        for configuration in re.findall(r"`(?:\w+/)*(\w+)\.yaml`", theirs):
+            ours[configuration] = re.findall(r"`(\w+) (\w+)`", here)
+    assert ours.keys() == set(BLOG)
+    for configuration, found in ours.items():
+        assert found == [(EXPERIMENTS[configuration].command, configuration)]

@@ -1,0 +1,307 @@
+"""A sweep over many populations: the same wherever it trains and in whatever order; what fails costs only itself."""
+
+import dataclasses
+import itertools
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+
+import numpy as np
+import pytest
+
+from rlkit_mini import Oracle, load_dataset, train_offline
+from rlkit_mini.agents import BC, CQL
+from rlkit_mini.experiments import EXPERIMENTS
+from rlkit_mini.training import TrainingDivergedError
+from rlkit_workbook.__main__ import main
+from rlkit_workbook.panels.sweep import SweepFigure
+from rlkit_workbook.studies import sweeping
+from rlkit_workbook.studies.ablations import data_by_name
+from rlkit_workbook.studies.sweeping import MEMBERS, cut, grid_of, processes, sweep
+from rlkit_workbook.sweeps import BY_SETTING
+
+NAME = "pointmass_medium_cql"
+DATA = ["pointmass/medium-lazy-v0", "walked/medium-0.1"]
+GRID = {"steps": [6, 12], "alpha": [0, 1], "dataset": DATA}
+QUIET = {"evaluations": 3, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """The grid trained in this process."""
+    return sweep(NAME, GRID, 2, folder=tmp_path_factory.mktemp("here"), **QUIET)
+
+
+def assert_same_bits(one, other):
+    assert one.grid == other.grid
+    for name in ("seeds", "updates", *BY_SETTING):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_every_setting_is_in_exactly_one_part_and_keeps_its_seeds_together():
+    grid = {"alpha": list(range(10)), "temperature": [0.5, 1, 2], "batch_size": [32, 64], "dataset": DATA}
+    for seeds in (1, 8, 100):
+        parts, taken = cut(EXPERIMENTS[NAME], grid, seeds), np.zeros((10, 3, 2, 2), dtype=int)
+        for part in parts:
+            taken[part.where] += 1
+            assert len(part.settings["alpha"]) * len(part.settings["temperature"]) * seeds <= max(MEMBERS, seeds)
+            assert len(part.seeds) == seeds
+            assert part.dataset == DATA[part.where[3].start]
+            assert part.settings["batch_size"] == grid["batch_size"][part.where[2].start]
+        assert (taken == 1).all()
+    assert len(cut(EXPERIMENTS[NAME], {"alpha": [0, 1, 2]}, 8)) == 1, "what can train together does"
+
+
+def test_a_part_carries_no_data():
+    import pickle
+
+    for part in cut(EXPERIMENTS[NAME], GRID, 2):
+        assert len(pickle.dumps(part)) < 1000
+
+
+@pytest.mark.parametrize(("steps", "alpha"), list(itertools.product(GRID["steps"], GRID["alpha"])))
+def test_members_are_those_that_train_alone(here, steps, alpha):
+    data = load_dataset(DATA[0])
+    oracle = Oracle(data.maze)
+    agent = CQL(alpha=float(alpha), seeds=2)
+    history = train_offline(agent, data, steps, oracle, evaluations=3, progress=False)
+    at = here.index({"steps": steps, "alpha": alpha, "dataset": DATA[0]})
+    assert here.updates_at(at).tolist() == history.updates.tolist()
+    np.testing.assert_allclose(here.returns[:, *at], history.returns, rtol=0.02)
+    policy = agent.policy(oracle.observations).numpy()
+    believed = (policy * agent.q_values(oracle.observations).numpy()).sum(-1) @ oracle.start_weights
+    np.testing.assert_allclose(here.believed_start[at], believed, rtol=1e-3)
+
+
+def test_each_seed_learns_from_the_walk_of_its_own(tmp_path):
+    grid = {"dataset": ["walked/medium-0.3", "walked/medium-0.3-seed1"]}
+    row = dataclasses.replace(EXPERIMENTS[NAME], agent=BC, settings={}, steps=12)
+    both = sweep(row, grid, [1, 0], folder=tmp_path, **QUIET)
+    assert both.returns[:, 0, 0].tolist() == both.returns[:, 1, 0].tolist()
+    assert both.true_start[0, 1] != both.true_start[1, 1]
+
+
+def test_who_learns_no_values_believes_nothing(tmp_path):
+    row = dataclasses.replace(EXPERIMENTS[NAME], agent=BC, settings={}, steps=4)
+    clones = sweep(row, {"dataset": DATA}, 1, folder=tmp_path, **QUIET)
+    assert np.isnan(clones.believed_start).all()
+    assert np.isnan(clones.overestimation).all()
+    for name, policy, values in zip(DATA, clones.policy, clones.values, strict=True):
+        agent = BC(seeds=1)
+        train_offline(agent, data_by_name(name, (0,)), 4, progress=False)
+        truth = clones.oracle.evaluate(agent.policy).q_values[0]
+        np.testing.assert_allclose(values, (policy * truth).sum(axis=-1), atol=1e-4)
+    assert "It learns no values" in SweepFigure(clones).message
+
+
+def test_the_sliders_figure_shows_each_settings_own_updates(here):
+    figure = SweepFigure(here, here.settings[0])
+    assert figure.line.get_xdata().tolist() == [2, 4, 6]
+    figure.show(here.settings[-1])
+    assert figure.line.get_xdata().tolist() == [4, 8, 12]
+    assert figure.figure.axes[3].get_xlim()[1] > 12
+
+
+class Backwards(Executor):
+    """Runs what it was given when the last one is there, the last one first."""
+
+    def __init__(self, calls):
+        self.calls, self.given = calls, []
+
+    def submit(self, call, *args):
+        self.given.append((Future(), call, args))
+        if len(self.given) == self.calls:
+            threading.Thread(target=self.run).start()
+        return self.given[-1][0]
+
+    def run(self):
+        for future, call, args in reversed(self.given):
+            future.set_running_or_notify_cancel()
+            future.set_result(call(*args))
+
+
+def test_the_order_in_which_parts_finish_does_not_matter(here, tmp_path):
+    parts = len(cut(EXPERIMENTS[NAME], GRID, 2))
+    assert parts == 4
+    assert_same_bits(sweep(NAME, GRID, 2, Backwards(parts), folder=tmp_path, **QUIET), here)
+
+
+def test_a_second_call_trains_only_what_is_missing_or_damaged(here, tmp_path, monkeypatch):
+    sweep(NAME, GRID, 2, folder=tmp_path, **QUIET)
+    lost, damaged, *kept = sorted(tmp_path.iterdir())
+    lost.unlink()
+    damaged.write_bytes(damaged.read_bytes()[:1000])
+    written = [file.stat().st_mtime_ns for file in kept]
+    trained, train_part = [], sweeping.train_part
+    monkeypatch.setattr(sweeping, "train_part", lambda part: trained.append(part.file) or train_part(part))
+    assert_same_bits(sweep(NAME, GRID, 2, folder=tmp_path, **QUIET), here)
+    assert sorted(trained) == [lost.name, damaged.name]
+    assert [file.stat().st_mtime_ns for file in kept] == written
+
+
+def test_a_finished_part_is_known_by_all_its_settings():
+    def file(row=EXPERIMENTS[NAME], seeds=2, evaluations=3, **grid):
+        return cut(row, {"alpha": [1]} | grid, seeds, evaluations)[0].file
+
+    changed = [
+        file(alpha=[2]),
+        file(seeds=[0, 2]),
+        file(evaluations=4),
+        file(steps=[5]),
+        file(dataset=DATA[:1]),
+        file(learning_rate=[0.1]),
+        file(dataclasses.replace(EXPERIMENTS[NAME], agent=type("Other", (CQL,), {}))),
+    ]
+    assert len({file(), *changed}) == 1 + len(changed)
+    assert file() == file(learning_rate=[1e-3]), "a default is a setting as well"
+
+
+DIVERGES = {"learning_rate": [1e30, 1e-3], "alpha": [0, 1]}
+
+
+@pytest.mark.parametrize("workers", [None, 1])
+def test_a_failing_part_is_named_and_the_rest_is_kept(tmp_path, workers, capsys):
+    row = dataclasses.replace(EXPERIMENTS[NAME], steps=6)
+    with processes(workers) as executor, pytest.raises(RuntimeError) as error:
+        sweep(row, DIVERGES, 2, executor, folder=tmp_path, **QUIET)
+    first, second = str(error.value).splitlines()
+    assert first.startswith("1 of 2 parts failed; the others are kept in")
+    assert "learning_rate 1e+30" in second
+    assert "diverged before update" in second
+    (kept,) = tmp_path.iterdir()
+    assert kept.name in {part.file for part in cut(row, DIVERGES, 2, 3)}
+
+
+def test_an_error_of_training_crosses_from_process_to_process():
+    import pickle
+
+    again = pickle.loads(pickle.dumps(TrainingDivergedError("member 3 diverged", "the history")))
+    assert (str(again), again.history) == ("member 3 diverged", "the history")
+
+
+def test_half_a_part_is_none(tmp_path, monkeypatch):
+    def interrupted(agent, data, updates, *rest, **more):
+        return train_offline(agent, data, updates // 2, *rest, **more)
+
+    monkeypatch.setattr(sweeping, "train_offline", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(NAME, GRID, 1, folder=tmp_path, **QUIET)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "grid", "words"),
+    [
+        (NAME, {}, "nothing to sweep"),
+        (NAME, {"alhpa": [1]}, "no setting 'alhpa'; did you mean 'alpha'"),
+        (NAME, {"alpha": [-1, 1]}, r"alpha is -1.0; expected a finite number in \[0, inf\)"),
+        (NAME, {"alpha": []}, r"alpha cannot be swept over \[\]"),
+        (NAME, {"alpha": [1, 1.0]}, "distinct values"),
+        (NAME, {"discount": [0.9]}, "judged at one discount"),
+        (NAME, {"steps": [0]}, "steps is 0.0; expected a whole number of updates"),
+        (NAME, {"dataset": ["pointmass/medium-lasy-v0"]}, "did you mean 'pointmass/medium-lazy-v0'"),
+        (NAME, {"dataset": ["walked/medium"]}, "expected such as walked/medium-0.1"),
+        (NAME, {"dataset": ["drawn/medium-0.1-1.5"]}, "expected such as walked/medium-0.1"),
+        (NAME, {"dataset": ["walked/huge-0.1"]}, "unknown maze 'huge'"),
+        (NAME, {"dataset": ["walked/medium-0", "walked/hard-0"]}, "of the mazes hard, medium; expected one"),
+        ("pointmass_medium_rnd", {"epsilon": [0.1]}, "a sweep needs one that `train` runs"),
+        ("pointmass_medium_sql", {"alpha": [1]}, "did you mean .*'pointmass_medium_cql'"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is(name, grid, words, tmp_path):
+    with pytest.raises((KeyError, ValueError), match=words) as error:
+        sweep(name, grid, 2, folder=tmp_path)
+    assert "\n" not in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_grid_in_words():
+    assert grid_of(["alpha=0,1e-1", "dataset=a,b-1"]) == {"alpha": [0.0, 0.1], "dataset": ["a", "b-1"]}
+    for bad in (["alpha"], ["alpha="], ["=1"], ["alpha=1", "alpha=2"]):
+        with pytest.raises(ValueError, match="is no axis of a grid; expected"):
+            grid_of(bad)
+
+
+def run(monkeypatch, *words):
+    monkeypatch.setattr("sys.argv", ["rlkit_mini", *words])
+    main()
+
+
+def test_the_command_line_writes_returns_figure_and_sweep(here, monkeypatch, tmp_path, capsys):
+    axes = ("--grid", "steps=6,12", "--grid", "alpha=0,1", "--grid", f"dataset={','.join(DATA)}")
+    run(monkeypatch, "sweep", NAME, *axes, "--seeds", "2", "--out", str(tmp_path))
+    assert sorted(path.name for path in (tmp_path / NAME).iterdir()) == ["figure.png", "result.json", "sweep.npz"]
+    again = sweeping.Sweep.load(tmp_path / NAME / "sweep.npz")
+    assert again.grid == here.grid
+    np.testing.assert_array_equal(again.returns[-1], here.returns[-1])
+    assert capsys.readouterr().out.count("walked/medium-0.1") == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--scheduler", "tcp://127.0.0.1:9"), "no scheduler answers (Timed out"),
+        (("--scheduler", "somewhere"), "no scheduler answers (missing port"),
+        (("--workers", "0"), "workers is 0 and scheduler None; expected at least one"),
+    ],
+)
+def test_without_a_cluster_there_is_one_line(words, message, monkeypatch, capsys, tmp_path):
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch, "sweep", NAME, "--grid", "alpha=1", "--out", str(tmp_path), *words)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"error: {message}")
+
+
+# A real cluster: two workers, processes of their own, and a scheduler that is spoken to on a port
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    place = {"host": "127.0.0.1", "dashboard_address": None, "processes": True}
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **place) as started:
+        yield started
+
+
+def test_a_cluster_gives_the_same_bits(cluster, here, tmp_path):
+    with processes(scheduler=cluster.scheduler_address) as executor:
+        assert_same_bits(sweep(NAME, GRID, 2, executor, folder=tmp_path, **QUIET), here)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        assert_same_bits(sweep(NAME, GRID, 2, executor, folder=tmp_path / "other", **QUIET), here)
+
+
+def test_a_failing_part_on_a_cluster_is_named_and_the_rest_is_kept(cluster, tmp_path, capsys):
+    row = dataclasses.replace(EXPERIMENTS[NAME], steps=6)
+    with processes(scheduler=cluster.scheduler_address) as executor, pytest.raises(RuntimeError) as error:
+        sweep(row, DIVERGES, 2, executor, folder=tmp_path, **QUIET)
+    assert "learning_rate 1e+30" in str(error.value).splitlines()[1]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_worker_killed_in_the_middle_costs_time_but_no_result(cluster, tmp_path):
+    from distributed import Client
+
+    grid = {"target_period": [40, 50, 60, 70], "alpha": [0, 1]}
+    row, alone = dataclasses.replace(EXPERIMENTS[NAME], steps=100), tmp_path / "alone"
+    expected = sweep(row, grid, 2, folder=alone, **QUIET)
+    killed = []
+
+    def kill():
+        with Client(cluster.scheduler_address) as client:
+            while not killed:
+                busy = [worker for worker, tasks in client.processing().items() if tasks]
+                if busy:
+                    killed.append(client.run(os.getpid, workers=busy[:1])[busy[0]])
+                    os.kill(killed[0], signal.SIGKILL)
+                time.sleep(0.05)
+
+    with processes(scheduler=cluster.scheduler_address) as executor:
+        killer = threading.Thread(target=kill)
+        killer.start()
+        assert_same_bits(sweep(row, grid, 2, executor, folder=tmp_path / "cluster", **QUIET), expected)
+        killer.join()
+    assert killed

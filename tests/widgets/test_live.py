@@ -1,0 +1,475 @@
+"""Live training, painted data and the probe without a browser: what the panels show is what the package computes."""
+
+import dataclasses
+import functools
+import threading
+
+import ipywidgets
+import numpy as np
+import pytest
+import torch
+from helpers import size_of, tiny_data
+
+from rlkit_mini import MAZES, Oracle, explore, train_offline
+from rlkit_mini.agents import BC, CQL
+from rlkit_mini.agents.guides import RouteFollower
+from rlkit_mini.evaluation.judging import Judgement
+from rlkit_mini.mazes import block_size, blocks, in_block
+from rlkit_mini.oracle import solved
+from rlkit_mini.pointmass import at_goal
+from rlkit_workbook.panels.redrawn import encoded
+from rlkit_workbook.sweeps import Sweep
+from rlkit_workbook.widgets import data_painter, live_trainer, probe
+from rlkit_workbook.widgets.controls import NumberField
+from rlkit_workbook.widgets.live import ALGORITHMS, LIMITS, Settings, Source, Training, defaults
+from rlkit_workbook.widgets.live_figures import LiveFigure, actions_at, draw_painting, draw_probe, run_in_words
+from rlkit_workbook.widgets.paint import EPISODES, paint
+
+NEAR_EXPERT = "pointmass/medium-near-expert-v0"
+TINY = Source("tiny", "tiny_data()", tiny_data)
+
+
+def settings(algorithm="CQL", seeds=2, source=TINY, **hyperparameters):
+    return Settings(algorithm, source, defaults(algorithm) | hyperparameters, seeds)
+
+
+def trained(chosen, updates) -> Training:
+    training = Training(chosen)
+    training.start(updates)
+    training.join(120)
+    assert training.ended
+    return training
+
+
+@functools.cache
+def example() -> Training:
+    return trained(settings(alpha=1.0), 60)
+
+
+def same(one, other) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def panel(**more):
+    """A live trainer on the tiny data."""
+    view = live_trainer(dataset=NEAR_EXPERT, seeds=2, updates=40, **more)
+    view.offer("tiny", "tiny_data()", tiny_data())
+    view.dataset.value = "tiny"
+    return view
+
+
+# Training
+
+
+@pytest.mark.parametrize("algorithm", list(ALGORITHMS))
+def test_a_live_run_is_the_training_in_one_go_to_the_bit(algorithm):
+    training = trained(settings(algorithm), 23)
+    assert not training.error
+    assert training.done == 23
+    agent = ALGORITHMS[algorithm](seeds=2)
+    history = train_offline(agent, tiny_data(), 23, Oracle(MAZES["medium"]), evaluations=1, progress=False)
+    assert same(training.agent, agent)
+    np.testing.assert_array_equal(training.run.returns[-1], history.returns[-1])
+
+
+def test_stopping_and_going_on_changes_nothing():
+    seen, looked = [], threading.Event()
+
+    def stop_soon(training):
+        seen.append(training.done)
+        if training.done >= 5:
+            training.stop()
+            looked.set()
+
+    training = Training(settings(), stop_soon)
+    training.start(5000)
+    assert looked.wait(120)
+    assert not training.running, "it counts as stopped at once"
+    training.join(120)
+    stopped = training.done
+    assert 5 <= stopped < 5000
+    assert training.run.updates[-1] == stopped, "and is judged where it stands"
+    training.on_look = lambda training: None
+    training.start(stopped + 10)
+    training.join(120)
+    agent = CQL(seeds=2)
+    train_offline(agent, tiny_data(), stopped + 10, evaluations=1, progress=False)
+    assert same(training.agent, agent)
+    assert (np.diff(training.run.updates) > 0).all()
+    assert training.run.updates[0] == 0
+
+
+def test_the_judgement_is_that_of_a_sweep():
+    run, oracle = example().run, solved(MAZES["medium"])
+    agent = CQL(alpha=1.0, seeds=2)
+    sweep = Sweep.of(agent, train_offline(agent, tiny_data(), 60, oracle, progress=False), oracle)
+    np.testing.assert_allclose(run.judged.believed(), sweep.values, rtol=1e-5)
+    np.testing.assert_allclose(run.judged.believed() - run.judged.true(), sweep.overestimation, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(run.policy, sweep.policy)
+
+
+def test_code_trains_the_same_agent():
+    source = Source.of(NEAR_EXPERT)
+    for chosen in (
+        settings("IQL", source=source, expectile=0.7, batch_size=32),
+        settings("BC", source=Source("painted", 'paint("easy", [(1.5, 4.5)], episodes=2)', lambda: None)),
+    ):
+        names = {}
+        exec(chosen.code(7), names)
+        if chosen.source is not source:
+            chosen = settings("BC", source=Source("painted", "", lambda data=names["data"]: data))
+        assert same(trained(chosen, 7).agent, names["agent"])
+        assert len(chosen.code(7).splitlines()[-3:]) == 3
+
+
+def test_defaults_are_those_of_the_agents():
+    assert defaults("IQL")["learning_rate"] == 3e-4
+    assert defaults("DQN")["learning_rate"] == 1e-3
+    assert list(defaults("BC")) == ["learning_rate", "batch_size"]
+    for name, agent in ALGORITHMS.items():
+        assert all(getattr(agent(), key) == value for key, value in defaults(name).items())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"alpha": -1.0}, "alpha is -1.0; expected a finite number"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan; expected"),
+        ({"batch_size": 513}, "batch size is 513; expected an integer from 1 to 512"),
+        ({"batch_size": 2.5}, "batch size is 2.5; expected an integer"),
+        ({"seeds": LIMITS["seeds"] + 1}, "seeds is 17; expected an integer from 1 to 16"),
+        ({"seeds": 0}, "seeds is 0; expected"),
+    ],
+)
+def test_bad_values_are_refused_in_one_line(change, words):
+    with pytest.raises(ValueError, match=words) as error:
+        Training(settings(**change))
+    assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match="updates is 20001"):
+        Training(settings()).start(LIMITS["updates"] + 1)
+
+
+def test_faults_in_the_thread_become_one_line_and_what_was_learnt_is_kept():
+    missing = trained(settings(source=Source.of("pointmass/medium-nowhere-v0")), 5)
+    assert missing.error.startswith("unknown data set 'pointmass/medium-nowhere-v0'")
+    assert missing.run is None
+    diverged = trained(settings(learning_rate=1e30), 500)
+    assert "diverged before update" in diverged.error
+    assert "\n" not in diverged.error
+    assert len(diverged.run.returns) >= 1
+    early = int(diverged.error.split("before update ")[1].split(":")[0])
+    assert diverged.done < early <= 500
+
+
+# Its figure
+
+
+def test_the_figure_follows_its_run_and_keeps_its_size():
+    run = example().run
+    figure = LiveFigure(run, 60, [run, trained(settings("BC"), 5).run])
+    whole = figure.to_png()
+    assert size_of(whole) == (900, 660)
+    figure.show(run)
+    assert figure.to_png() == whole
+    other = trained(settings(alpha=1.0), 3).run
+    figure.show(other)
+    assert figure.to_png() != whole
+    np.testing.assert_array_equal(figure.line.get_xdata(), other.updates)
+    np.testing.assert_allclose(figure.line.get_ydata(), other.means)
+    assert [text.get_text() for text in figure.figure.axes[3].get_xticklabels()] == ["1", "2", "now"]
+
+
+def test_words_say_what_the_figure_shows():
+    words = run_in_words(example().run, 100)
+    assert words.startswith("CQL, alpha 1, 60 of 100 updates: return −")
+    assert "believes" in words
+    assert "It learns no values" in run_in_words(trained(settings("BC"), 2).run, 2)
+
+
+# Painted data
+
+
+def test_blocks_are_the_free_places(maze):
+    size, places = block_size(maze), blocks(maze)
+    assert len(places) * size**2 == (~maze.walls).sum()
+    assert not any(maze.walls[int(x), int(y)] for x, y in places)
+
+
+@pytest.mark.parametrize(("start", "place"), [((0.5, 0.5), (5.5, 2.5)), ((0.5, 4.5), (5.5, 2.5))])
+def test_the_policy_towards_a_place_arrives_also_from_beside_the_goal(start, place):
+    maze = dataclasses.replace(MAZES["medium"], start=start)
+    follower = RouteFollower(solved(MAZES["medium"]), [place], noise=0.0, onward=False, seeds=20)
+    firsts = [run.episodes[0] for run in explore(follower, maze, 60, progress=False)]
+    assert np.mean([in_block(maze, place, first.positions).any() for first in firsts]) > 0.9
+
+
+def test_a_route_visits_its_waypoints_in_order_and_anew_in_each_episode():
+    maze, route = MAZES["medium"], [(5.5, 2.5), (2.5, 0.5), (5.5, 4.5)]
+    (run,) = explore(RouteFollower(solved(maze), route, noise=0.0), maze, 300, progress=False)
+    assert len(run.episode_returns) >= 2, "it goes on to the goal"
+    for episode in run.episodes[:-1]:
+        places, at = episode.positions, 0
+        for waypoint in route:
+            later = np.flatnonzero(in_block(maze, waypoint, places[at:]))
+            assert len(later), f"{waypoint} comes after the ones before"
+            at += later[0]
+    aimless = paint("easy", [], episodes=3, onward=False)
+    assert len(np.unique(aimless.actions)) == 5, "nowhere to go: random actions"
+
+
+def test_painted_data_are_whole_episodes_of_the_maze():
+    data = paint("medium", [(2.5, 0.5)], noise=0.2, episodes=7)
+    assert len(data.episodes) == len(data.episode_returns) == 7
+    assert data.maze is MAZES["medium"]
+    np.testing.assert_array_equal(data.terminations, at_goal(data.maze, data.maze.positions(data.next_observations)))
+    again = paint("medium", [(2.5, 0.5)], noise=0.2, episodes=7)
+    assert torch.equal(data.observations, again.observations)
+    elsewhere = paint("medium", [], episodes=3, start=(5.5, 2.5))
+    starts = [elsewhere.maze.positions(episode.observations[:1])[0] for episode in elsewhere.episodes]
+    np.testing.assert_allclose(starts, [(5.5, 2.5)] * 3, atol=1e-6)
+    train_offline(BC(), elsewhere, 2, solved(MAZES["medium"]), progress=False)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"waypoints": [(1.5, 0.5)]}, r"\(1.5, 0.5\) is not free"),
+        ({"start": (-1, 0)}, "is not free"),
+        ({"noise": 1.5}, r"noise is 1.5; expected a share in \[0, 1\]"),
+        ({"episodes": EPISODES + 1}, "episodes is 101; expected an integer from 1 to 100"),
+        ({"maze": "mediun"}, "did you mean 'medium'"),
+    ],
+)
+def test_bad_paintings_are_refused_in_one_line(more, words):
+    with pytest.raises((ValueError, KeyError), match=words):
+        paint(**({"maze": "medium", "waypoints": []} | more))
+
+
+def test_a_painting_numbers_its_waypoints():
+    maze = MAZES["medium"]
+    route = [(5.5, 2.5), (2.5, 0.5), (5.5, 2.5)]
+    _, ax = draw_painting(maze, maze.start, route, tiny_data(), -20.5)
+    assert {"1,3", "2"} <= {text.get_text() for text in ax.texts}
+
+
+# The probe
+
+
+def test_the_probe_counts_and_averages_what_is_at_the_place():
+    run, place = example().run, (2.5, 0.5)
+    facts = actions_at(run.oracle, run.data, place, run.judged)
+    counts, size = np.zeros(5, dtype=int), run.data.maze.shape
+    for (x, y), action in zip(run.data.observations.tolist(), run.data.actions.tolist(), strict=True):
+        counts[action] += int(x * size[0]) == 2 and int(y * size[1]) == 0
+    np.testing.assert_array_equal(facts["tried"], counts)
+    here = (np.floor(run.data.maze.positions(run.oracle.observations)) == (2, 0)).all(axis=1)
+    np.testing.assert_allclose(facts["believed"], run.judged.q_values[here].mean(axis=0))
+    np.testing.assert_allclose(facts["best"], run.oracle.optimal_q[here].mean(axis=0))
+    assert set(actions_at(run.oracle, run.data, place, None)) == {"tried", "best"}
+    figure, _ = draw_probe(run.oracle, run.data, place, run.judged)
+    figure.canvas.draw()
+    assert size_of(encoded(figure.canvas)) == (900, 390)
+
+
+def test_the_probe_looks_at_trained_agents_as_at_live_ones():
+    agent = CQL(alpha=1.0, seeds=2)
+    train_offline(agent, tiny_data(), 60, progress=False)
+    judged, live = Judgement.of(agent, solved(MAZES["medium"])), example().run.judged
+    for name in ("policy", "q_values", "true_q", "updates"):
+        np.testing.assert_array_equal(getattr(judged, name), getattr(live, name))
+    view = probe({"untrained": (BC(), tiny_data()), "CQL": (agent, tiny_data())})
+    assert view.status.words.startswith("untrained; place x 0.5, y 0.5: ")
+    assert "believed Q" not in view.table.value, "a clone believes nothing"
+    view.map.places[5.5, 2.5].click()
+    first = view.map.picture.value
+    view.agent.value = "CQL"
+    assert view.status.words.startswith("CQL; place x 5.5, y 2.5: "), "the place stays"
+    assert view.map.picture.value != first
+    facts = actions_at(solved(MAZES["medium"]), tiny_data(), (5.5, 2.5), judged)
+    assert f"{facts['believed'][2]:.1f}</td>" in view.table.value
+    assert f"{facts['true'][2]:.1f}</td>" in view.table.value
+
+
+def test_the_probe_refuses_what_it_cannot_judge_in_one_line():
+    with pytest.raises(ValueError, match="alpha was swept; expected an agent with one setting"):
+        probe({"CQL": (CQL(alpha=[0, 1]), tiny_data())})
+    with pytest.raises(ValueError, match=r"the agent's discount is 0\.9; expected the oracle's 0\.95"):
+        probe({"CQL": (CQL(discount=0.9), tiny_data())})
+
+
+# The panels
+
+
+def test_a_field_moves_with_its_slider_and_takes_what_is_typed():
+    field = NumberField("alpha", 0.1)
+    field.slider.value = 1
+    assert field.value == 1
+    field.number.value = 0.13
+    assert (field.value, field.slider.value) == (0.13, 0.1)
+    field.number.value = -3
+    assert (field.value, field.slider.value) == (-3, 0)
+    field.number.value = 1e9
+    assert (field.value, field.slider.value) == (1e9, 100)
+
+
+def test_train_stop_pin_and_compare():
+    view = panel()
+    ended = []
+    view.on_end.append(ended.append)
+    view.buttons["Train"].click()
+    view.training.join(120)
+    assert view.status.words.startswith("Done. CQL, alpha 0.1, 40 of 40 updates: return −")
+    assert size_of(view.picture.value) == (900, 660)
+    assert ended == [view.training.run]
+    first = view.training
+    view.buttons["Train"].click()
+    assert view.training is first
+    assert "All 40 updates are made" in view.status.words
+    view.buttons["Pin"].click()
+    view.algorithm.value = "BC"
+    assert list(view.fields) == ["learning_rate", "batch_size", "seeds", "updates"]
+    view.buttons["Train"].click()
+    view.training.join(120)
+    assert view.training is not first
+    assert "CQL, alpha 0.1" in view.table.value
+    assert "<td" in view.table.value
+    view.show_code.value = True
+    assert "agent = BC(seeds=2)" in view.code.value
+    view.fields["updates"].number.value = 20_000
+    view.buttons["Train"].click()
+    view.buttons["Stop"].click()
+    assert view.buttons["Stop"].disabled, "it answers at once"
+    view.training.join(120)
+    assert view.status.words.startswith("Stopped. BC")
+    view.buttons["Reset"].click()
+    assert (view.training, view.pins, view.table.value) == (None, [], "")
+
+
+def test_stop_after_the_end_says_nothing_new():
+    view = panel()
+    view.train()
+    view.training.join(120)
+    view.stop()
+    assert view.status.words.startswith("Done.")
+
+
+def test_reset_while_a_moment_is_shown_is_the_last_word(monkeypatch):
+    view = panel()
+    view.train()
+    training = view.training
+    training.join(120)
+    shows, goes_on = threading.Event(), threading.Event()
+
+    def slowly(run, total):
+        shows.set()
+        goes_on.wait(0.5)
+        return "late"
+
+    monkeypatch.setattr("rlkit_workbook.widgets.training.run_in_words", slowly)
+    thread = threading.Thread(target=view._look, args=(training,))
+    thread.start()
+    assert shows.wait(10)
+    view.reset()
+    goes_on.set()
+    thread.join()
+    assert view.status.words == "Choose, then press Train."
+    assert (view.picture.layout.display, view.table.value) == ("none", "")
+
+
+def test_train_during_a_training_begins_anew_only_with_other_settings():
+    view = panel()
+    view.fields["updates"].number.value = 20_000
+    view.train()
+    first = view.training
+    view.train()
+    assert view.training is first
+    view.fields["seeds"].number.value = 1
+    view.train()
+    second = view.training
+    assert second is not first
+    view.stop()
+    first.join(120)
+    second.join(120)
+    assert first.done < 20_000
+    assert second.ended
+    assert view.status.words.startswith("Stopped. CQL")
+
+
+def test_a_run_is_never_drawn_on_another_ones_figure():
+    view = panel()
+    view.train()
+    first = view.training
+    first.join(120)
+    view.algorithm.value = "BC"
+    view.train()
+    view._look(first)  # late, from the thread of a training that was replaced
+    view.training.join(120)
+    assert view.status.words.startswith("Done. BC")
+    assert view._figure.settings == view.training.settings
+
+
+def test_errors_are_one_line_in_the_panel():
+    view = panel()
+    view.fields["alpha"].number.value = -1
+    view.buttons["Train"].click()
+    assert view.status.words == "alpha is -1; expected a finite number in [0, inf)"
+    assert 'role="alert"' in view.status.value
+    assert view.training is None
+    view.fields["alpha"].number.value = 1
+    view.fields["updates"].number.value = 0
+    view.buttons["Train"].click()
+    assert view.status.words == "updates is 0; expected an integer from 1 to 20,000 here"
+    assert view.training is None
+    view.fields["updates"].number.value = 40
+    view.fields["learning_rate"].number.value = 1e30
+    view.buttons["Train"].click()
+    view.training.join(120)
+    assert "diverged before update" in view.status.words
+    with pytest.raises(ValueError, match="BC has no hyperparameter 'alpha' here"):
+        live_trainer("BC", alpha=1.0)
+    with pytest.raises(KeyError, match="did you mean 'CQL'"):
+        live_trainer("CQLL")
+
+
+def test_the_painter_feeds_the_trainer_and_the_probe():
+    trainer = panel()
+    painter, asked = data_painter(trainer, "easy"), probe(trainer)
+    assert "nothing trained" in asked.status.words
+    painter.map.places[1.5, 4.5].click()
+    assert painter.waypoints == [(1.5, 4.5)]
+    assert "20 of which reach the goal" in painter.status.words
+    names = {}
+    exec(f"from rlkit_workbook.widgets.paint import paint\ndata = {painter.code()}", names)
+    assert torch.equal(names["data"].actions, painter.data.actions)
+    painter.buttons["Train"].click()
+    trainer.training.join(120)
+    assert trainer.training.run.data is painter.data
+    assert "CQL, alpha 0.1 on painted; place x" in asked.status.words
+    asked.map.places[1.5, 4.5].click()
+    assert "place x 1.5, y 4.5" in asked.status.words
+    assert "believed Q" in asked.table.value
+    painter.click.value = "the start"
+    painter.place((0.5, 4.5))
+    painter.buttons["Undo"].click()
+    assert (painter.start, painter.waypoints) == ((0.5, 4.5), [])
+    painter.noise.number.value = 2
+    assert painter.status.words == "noise is 2; expected a share in [0, 1]"
+    painter.maze.value = "medium"
+    assert painter.start == MAZES["medium"].start
+
+
+def test_every_control_has_a_description_and_a_tooltip():
+    trainer = panel()
+    agents = probe({"BC": (BC(), tiny_data())})
+    controls, waiting = [], [trainer, data_painter(trainer), probe(trainer), agents]
+    while waiting:
+        widget = waiting.pop()
+        if isinstance(widget, ipywidgets.Box):
+            waiting += widget.children
+        elif not isinstance(widget, (ipywidgets.HTML, ipywidgets.Image)):
+            controls.append(widget)
+    assert len(controls) > 60
+    for control in controls:
+        assert control.description, control
+        assert control.tooltip, control
