@@ -13,13 +13,13 @@ from rlkit_mini.files import whole_file
 from rlkit_mini.plots.style import save_figure
 from rlkit_workbook.panels.sweep import SweepFigure
 from rlkit_workbook.panels.tables import sweep_table
+from rlkit_workbook.results import RESULTS
 from rlkit_workbook.studies.report import markdown, run_report
 from rlkit_workbook.studies.report_figures import FIGURES
 from rlkit_workbook.studies.sweeping import grid_of, processes
 from rlkit_workbook.studies.sweeping import sweep as run_sweep
 
-ROOT = Path(__file__).resolve().parent.parent
-
+PAGES = {"report": "RESULTS.md", "bench": "BENCH.md"}  # beside the data and the figures that they show
 
 app = tyro.extras.SubcommandApp()
 Name = tyro.conf.Positional[str]
@@ -76,13 +76,13 @@ def report(
         steps: steps or updates of every experiment, instead of its own.
         jobs: processes side by side; default one a core.
         out: where all of it goes.
-        publish: also put the tables into the README, and data and figures into `figures`.
+        publish: also put the tables into figures/RESULTS.md, with data and figures beside them.
     """
     _check_writable(out)
     results = run_report(out, seeds, steps, jobs)
     tables = markdown(results)
     pictures = {f"report_{name}": draw(results) for name, draw in FIGURES.items()}
-    for folder in [out] + [ROOT / "figures"] * publish:
+    for folder in [out] + [RESULTS] * publish:
         with whole_file(folder / "report.json") as part:
             part.write_text(json.dumps(results) + "\n")
         for name, figure in pictures.items():
@@ -110,14 +110,14 @@ def bench(
         device: that populations train on, such as cuda.
         peer: the Python of an environment with d3rlpy, to measure it as well; `make bench-peer` makes one.
         out: where tables, data and figure go.
-        publish: also put the tables into the README, and data and figure into `figures`.
+        publish: also put the tables into figures/BENCH.md, with data and figure beside them.
     """
     from rlkit_workbook.studies.speed import bench, bench_figures
 
     _check_writable(out)
     results = bench.run_benchmark(seconds, device, peer)
     tables = bench.markdown(results)
-    for folder in [out] + [ROOT / "figures"] * publish:
+    for folder in [out] + [RESULTS] * publish:
         with whole_file(folder / "bench.json") as part:
             part.write_text(json.dumps(results, indent=1) + "\n")
         save_figure(bench_figures.draw_speed(results), "bench_speed", folder)
@@ -156,15 +156,15 @@ def grade(
 
 
 def published(name: str) -> tuple[str, str, str]:
-    """The README before, in and after the part between <!-- name --> and <!-- end of name -->."""
-    before, begin, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition(f"<!-- {name} -->\n")
+    """The page before, in and after the part between <!-- name --> and <!-- end of name -->."""
+    before, begin, rest = (RESULTS / PAGES[name]).read_text(encoding="utf-8").partition(f"<!-- {name} -->\n")
     part, end, after = rest.partition(f"<!-- end of {name} -->")
     return before + begin, part, end + after
 
 
 def _publish(name: str, tables: str) -> None:
     before, _, after = published(name)
-    with whole_file(ROOT / "README.md") as part:
+    with whole_file(RESULTS / PAGES[name]) as part:
         part.write_text(f"{before}\n{tables}\n\n{after}", encoding="utf-8")
 
 

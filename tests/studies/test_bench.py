@@ -158,7 +158,7 @@ def test_a_peer_that_does_not_start_is_told(data):
 
 
 @pytest.mark.skipif(not RESULTS.is_file(), reason="no committed benchmark: make bench-peer")
-def test_readme_and_figure_hold_the_committed_benchmark():
+def test_page_and_figure_hold_the_committed_benchmark():
     results = json.loads(RESULTS.read_text())
     assert published("bench")[1].strip() == bench.markdown(results).strip()
     assert all(ax.get_title(loc="left") for ax in draw_speed(results).axes)

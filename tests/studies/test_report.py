@@ -1,4 +1,4 @@
-"""The report: finished parts are kept, and what is committed says what the README and the course say."""
+"""The report: finished parts are kept, and what is committed says what its page and the course say."""
 
 import dataclasses
 import json
@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rlkit_mini import __main__ as command_line
 from rlkit_mini.experiments import EXPERIMENTS
+from rlkit_workbook import __main__ as command_line
 from rlkit_workbook.__main__ import published
 from rlkit_workbook.faults import DIFFERENCES, gap
 from rlkit_workbook.studies import report
@@ -109,18 +109,20 @@ def test_the_shorter_explorations_are_beginnings_of_the_long_one():
 
 
 def test_the_command_writes_tables_data_and_figures_and_publishes_them_when_asked(tmp_path, monkeypatch, capsys):
-    (tmp_path / "README.md").write_text("before\n<!-- report -->\nold\n<!-- end of report -->\nafter\n")
-    monkeypatch.setattr(command_line, "ROOT", tmp_path)
+    page = tmp_path / "figures" / "RESULTS.md"
+    page.parent.mkdir()
+    page.write_text("before\n<!-- report -->\nold\n<!-- end of report -->\nafter\n")
+    monkeypatch.setattr(command_line, "RESULTS", page.parent)
     monkeypatch.setattr(command_line, "run_report", lambda *_: RESULTS)
-    monkeypatch.setattr("sys.argv", ["rlkit_mini", "report", "--publish", "--out", str(tmp_path / "out")])
+    monkeypatch.setattr("sys.argv", ["rlkit_workbook", "report", "--publish", "--out", str(tmp_path / "out")])
     command_line.main()
-    for folder in (tmp_path / "out", tmp_path / "figures"):
+    for folder in (tmp_path / "out", page.parent):
         assert json.loads((folder / "report.json").read_text()) == RESULTS
         assert {path.stem for path in folder.glob("*.png")} == {f"report_{name}" for name in FIGURES}
     tables = report.markdown(RESULTS)
     assert (tmp_path / "out" / "report.md").read_text() == tables + "\n"
     published = f"before\n<!-- report -->\n\n{tables}\n\n<!-- end of report -->\nafter\n"
-    assert (tmp_path / "README.md").read_text() == published
+    assert page.read_text() == published
     assert tables in capsys.readouterr().out
 
 
@@ -134,7 +136,7 @@ def test_figures_are_drawn_from_the_results_alone(name):
     assert all(ax.get_title(loc="left") for ax in figure.axes if ax.lines)
 
 
-def test_readme_holds_the_committed_results():
+def test_the_page_holds_the_committed_results():
     assert published("report")[1].strip() == report.markdown(RESULTS).strip()
 
 

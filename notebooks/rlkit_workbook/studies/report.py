@@ -1,4 +1,4 @@
-"""Every experiment at once: results as data and as the README's tables; their figures are in `report_figures.py`."""
+"""Every experiment at once: results as data and as tables; their figures are in `report_figures.py`."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def _beginning(run: dict, steps: int) -> dict:
 
 
 def markdown(results: dict[str, dict]) -> str:
-    """The README's tables."""
+    """The tables of figures/RESULTS.md."""
     steps, seeds = results["pointmass_hard_rnd"]["steps"], len(results[f"{DATA[0]}: DQN"]["returns"])
     found = "RND members that found the goal"
     sections = {

@@ -496,7 +496,7 @@ def run_benchmark(seconds: float = 1.0, device: str = "cpu", peer: Path | None =
 
 
 def markdown(results: dict[str, list[dict]]) -> str:
-    """The README's tables."""
+    """The tables of figures/BENCH.md."""
     (made_on,), training = results["machine"], results["training"]
     populations = sorted({row["members"] for row in training})
     rates = [
@@ -534,7 +534,7 @@ def markdown(results: dict[str, list[dict]]) -> str:
             for row in results["the rest"]
         ],
     }
-    figure = "![Throughput against members, and seconds until solved beside a peer](figures/bench_speed.png)\n\n"
+    figure = "![Throughput against members, and seconds until solved beside a peer](bench_speed.png)\n\n"
     return figure + "\n\n".join(f"{caption}\n\n{markdown_table(rows)}" for caption, rows in sections.items() if rows)
 
 
