@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from rlkit_mini.mazes import MAZES
+from rlkit_mini import MAZES, load_dataset
 
 settings.register_profile("workbook", deadline=None, derandomize=True)
 settings.load_profile("workbook")
@@ -21,6 +21,11 @@ def one_thread_and_one_cache_of_solved_mazes(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RLKIT_MINI_CACHE", str(folder / "solved"))
         yield
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_dataset("pointmass/medium-near-expert-v0")
 
 
 @pytest.fixture(params=list(MAZES))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import strategies as st
 
-from rlkit_mini import MAZES, Oracle, explore, load_dataset, train_offline
+from rlkit_mini import MAZES, Oracle, explore, train_offline
 from rlkit_mini.agents import CQL, DQN, RND
 from rlkit_mini.agents.guides import near_expert
 from rlkit_mini.data.transitions import Batch
@@ -69,11 +69,6 @@ def tiny_explorers() -> ExplorationSweep:
 
 
 STATES = np.random.default_rng(0).random((50, 2))
-
-
-@pytest.fixture(scope="module")
-def data():
-    return load_dataset("pointmass/medium-near-expert-v0")
 
 
 def trained(agent, data, updates=20):

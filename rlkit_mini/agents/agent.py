@@ -77,8 +77,8 @@ class Agent(nn.Module):
         known = {p.name for parameters in signatures for p in parameters if p.kind == p.KEYWORD_ONLY}
         for name in configuration.keys() - known:
             close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise TypeError(f"{type(self).__name__} has no setting {name!r}{hint}")
+            hint = f"did you mean {close[0]!r}?" if close else f"expected {', '.join(sorted(known))}"
+            raise TypeError(f"{type(self).__name__} has no setting {name!r}; {hint}")
         distinct = _checked_seeds(seeds)
         self.configuration = {name: _checked(name, value) for name, value in configuration.items()} | {
             "seeds": distinct

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from rlkit_mini.agents.agent import Agent
-from rlkit_mini.agents.dqn import value_of_action
+from rlkit_mini.agents.critic import value_of_action
 from rlkit_mini.agents.networks import Adam, observation_network
 from rlkit_mini.pointmass import ACTIONS
+
+if TYPE_CHECKING:
+    from rlkit_mini.data.transitions import Batch
 
 
 def log_likelihood(logits: Tensor, actions: Tensor) -> Tensor:
@@ -22,7 +26,13 @@ class Actor(nn.Module):
     """pi(a | s), learnt by weighted cloning: observations (members, batch, 2) -> logits (members, batch, 5)."""
 
     def __init__(
-        self, seeds: Sequence[int], hidden, features: str, learning_rate: float, device, log_likelihood=log_likelihood
+        self,
+        seeds: Sequence[int],
+        hidden: Sequence[int],
+        features: str,
+        learning_rate: float,
+        device: torch.device,
+        log_likelihood: Callable[..., Tensor] = log_likelihood,
     ) -> None:
         super().__init__()
         self.log_likelihood = log_likelihood
@@ -30,14 +40,16 @@ class Actor(nn.Module):
         self.optimizer = Adam(self.network.parameters(), learning_rate)
 
     def forward(self, observations: Tensor) -> Tensor:
+        """Logits: (members, batch, 2) -> (members, batch, 5)."""
         return self.network(observations)
 
     def probabilities(self, observations: Tensor) -> Tensor:
+        """pi(a | s): (members, batch, 2) -> (members, batch, 5)."""
         logits = self(observations)
         return torch.exp(logits - torch.logsumexp(logits, dim=-1, keepdim=True))  # a softmax, faster for few actions
 
-    def improve(self, batch, weights: Tensor | float = 1.0) -> Tensor:
-        """One step of maximising mean(weights * log pi(a | s)); the loss of each member (members,)."""
+    def improve(self, batch: Batch, weights: Tensor | float = 1.0) -> Tensor:
+        """One step of maximising mean(weights * log pi(a | s)), weights (members, batch); the losses (members,)."""
         likelihoods = self.log_likelihood(self(batch.observations), batch.actions)
         return self.optimizer.minimise(-(weights * likelihoods).mean(dim=-1))
 
@@ -54,11 +66,11 @@ class BC(Agent):
     def __init__(
         self,
         *,
-        learning_rate=3e-4,
-        hidden=(64, 64),
-        features="fourier",
-        batch_size=64,
-        log_likelihood=log_likelihood,
+        learning_rate: float = 3e-4,
+        hidden: Sequence[int] = (64, 64),
+        features: str = "fourier",
+        batch_size: int = 64,
+        log_likelihood: Callable[..., Tensor] = log_likelihood,
         **population,
     ) -> None:
         super().__init__(
@@ -67,8 +79,9 @@ class BC(Agent):
         self.actor = Actor(self.seeds, hidden, features, learning_rate, self.device, log_likelihood)
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
+        """The clone's own distribution: (members, n, 2) -> (members, n, 5)."""
         return self.actor.probabilities(observations)
 
-    def update(self, batch) -> Tensor:
+    def update(self, batch: Batch) -> Tensor:
         """One step on a minibatch of transitions (members, batch); the loss of each member (members,)."""
         return self.actor.improve(batch)

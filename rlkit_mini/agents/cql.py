@@ -1,11 +1,21 @@
-"""CQL: conservative Q-learning, the discrete CQL(H) (Kumar et al. 2020, arXiv 2006.04779, equation 4)."""
+"""CQL: conservative Q-learning, the discrete CQL(H) (Kumar et al. 2020, arXiv 2006.04779, equation 4).
+
+The paper halves the squared TD error and we do not, so alpha here is twice the paper's.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from rlkit_mini.agents.dqn import DQN, value_of_action
+from rlkit_mini.agents.critic import value_of_action
+from rlkit_mini.agents.dqn import DQN
+
+if TYPE_CHECKING:
+    from rlkit_mini.data.transitions import Batch
 
 
 def cql_penalty(q_values: Tensor, actions: Tensor, temperature: float | Tensor = 1.0) -> Tensor:
@@ -31,9 +41,17 @@ class CQL(DQN):
         dqn: the settings of `DQN`.
     """
 
-    def __init__(self, *, alpha=0.1, temperature=1.0, penalty=cql_penalty, **dqn) -> None:
+    def __init__(
+        self,
+        *,
+        alpha: float | Sequence[float] = 0.1,
+        temperature: float | Sequence[float] = 1.0,
+        penalty: Callable[..., Tensor] = cql_penalty,
+        **dqn,
+    ) -> None:
         super().__init__(alpha=alpha, temperature=temperature, **dqn)
         self.penalty = penalty
 
-    def loss(self, batch, q_values: Tensor) -> Tensor:
+    def loss(self, batch: Batch, q_values: Tensor) -> Tensor:
+        """DQN's loss of each transition plus alpha times its penalty: (members, batch)."""
         return super().loss(batch, q_values) + self.alpha * self.penalty(q_values, batch.actions, self.temperature)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from rlkit_mini.agents.awac import expected_value
-from rlkit_mini.agents.dqn import DQN, td_target, value_of_action
+from rlkit_mini.agents.critic import Critic, td_target, value_of_action
 from rlkit_mini.agents.networks import Adam, observation_network
 from rlkit_mini.evaluation.rollouts import _asked
 from rlkit_mini.pointmass import ACTIONS
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from rlkit_mini.data.transitions import Transitions
 
 
-def td_error(transitions: Transitions, agent: DQN) -> np.ndarray:
+def td_error(transitions: Transitions, agent: Critic) -> np.ndarray:
     """Mean squared TD error of each member's critic, by the agent's own target: (members,)."""
     batch = transitions.as_batch(agent.device)
     batch = type(batch)(*(column.expand(agent.members, *column.shape[1:]) for column in batch))
     with torch.no_grad():
-        return DQN.loss(agent, batch, agent.critic(batch.observations)).mean(dim=-1).cpu().numpy()
+        return Critic.loss(agent, batch, agent.critic(batch.observations)).mean(dim=-1).cpu().numpy()
 
 
 def fitted_q_evaluation(

@@ -12,7 +12,7 @@ import torch
 from helpers import STATES, assert_same_bits, random_batch, trained, weights
 
 from rlkit_mini import MAZES, explore
-from rlkit_mini.agents import BC, CQL, DQN, RND, RandomAgent
+from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL, RND, RandomAgent
 from rlkit_mini.agents.dqn import td_target
 from rlkit_mini.agents.rnd import novelty_bonus
 
@@ -388,7 +388,19 @@ def test_an_unknown_setting_is_answered_with_the_closest_name(kind, name, closes
     assert str(caught.value) == f"{kind.__name__} has no setting {name!r}; did you mean {closest!r}?"
 
 
-@pytest.mark.parametrize(("kind", "name"), [(DQN, "alpha"), (BC, "discount"), (CQL, "dqn"), (DQN, "population")])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (DQN, "alpha"),
+        (BC, "discount"),
+        (CQL, "dqn"),
+        (DQN, "population"),
+        (IQL, "double"),
+        (IQL, "double_q_value"),
+        (AWAC, "double"),
+        (AWAC, "double_q_value"),
+    ],
+)
 def test_another_agents_setting_is_refused(kind, name):
     with pytest.raises(TypeError, match=f"{kind.__name__} has no setting '{name}'"):
         kind(**{name: 0.5})
