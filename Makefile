@@ -49,6 +49,7 @@ notebooks: setup
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False \
 		--ClearMetadataPreprocessor.enabled=True --ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec \
+		--ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \
 		$(NOTEBOOKS)
 
 # The notebooks without their outputs, to hand out (into another folder: make student STUDENT=folder)

@@ -1,9 +1,6 @@
 """Offline training: the same seed gives the same bits, looking changes nothing, and nothing learnt is lost."""
 
 import dataclasses
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -213,16 +210,6 @@ def test_training_refuses_what_it_cannot_do(change, settings, message, data, ora
 def test_a_random_agent_cannot_be_trained(data):
     with pytest.raises(TypeError, match="RandomAgent does not learn from data; train BC, DQN, CQL, AWAC or IQL"):
         train_offline(RandomAgent(), data)
-
-
-@pytest.mark.parametrize(("asked", "threads"), [({}, "1"), ({"OMP_NUM_THREADS": "3"}, "3")])
-def test_a_notebook_uses_one_thread_unless_asked_and_the_package_leaves_torch_alone(asked, threads):
-    code = "import torch; torch.set_num_threads(3)"
-    for module in ("rlkit_mini", "rlkit_workbook.exercises"):
-        code += f"; import {module}; print(torch.get_num_threads())"
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | asked
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["3", threads]
 
 
 def test_an_interruption_that_leaves_gradients_off_does_not_end_training_for_good():

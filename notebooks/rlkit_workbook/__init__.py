@@ -1,1 +1,58 @@
-"""The workbook: what makes the notebooks one, on top of `rlkit_mini`."""
+"""The workbook: what makes the notebooks one, on top of `rlkit_mini`. A notebook needs one import line:
+
+```python
+from rlkit_workbook import exercise, hint, quiz, show_solution, start
+
+start("04")
+```
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rlkit_workbook.exercises import exercise, hint, progress, quiz, show_solution
+    from rlkit_workbook.widgets import data_painter, gallery_panel, live_trainer, probe, scrub
+
+_ROOMS = {
+    "exercises": ("exercise", "hint", "progress", "quiz", "show_solution"),
+    "widgets": ("data_painter", "gallery_panel", "live_trainer", "probe", "scrub"),
+}
+__all__ = [
+    "data_painter",
+    "exercise",
+    "gallery_panel",
+    "hint",
+    "live_trainer",
+    "probe",
+    "progress",
+    "quiz",
+    "scrub",
+    "show_solution",
+    "start",
+]
+
+
+def start(notebook: str) -> None:
+    """What the first cell of a notebook asks for: torch computes in one thread, unless OMP_NUM_THREADS says otherwise.
+
+    Args:
+        notebook: its number, such as "04".
+
+    Raises:
+        UnknownNameError: there is no such notebook.
+    """
+    from rlkit_mini.training import use_one_thread
+    from rlkit_workbook.exercises.quizzes import QUIZZES  # every notebook ends with one
+
+    QUIZZES[notebook]
+    use_one_thread()
+
+
+def __getattr__(name: str):
+    for room, names in _ROOMS.items():
+        if name in names:
+            return getattr(importlib.import_module(f"rlkit_workbook.{room}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

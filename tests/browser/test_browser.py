@@ -318,5 +318,5 @@ def test_the_playground_as_an_app_shows_no_code_and_keeps_its_visitors_apart(app
     for _ in use_the_playground(page, datasets):
         expect(other.locator(".rlkit-live .rlkit-status")).to_have_text("Choose, then press Train.")
     expect(other.locator(".rlkit-live .rlkit-pin")).to_be_disabled()
-    expect(page.get_by_text(re.compile("from rlkit_workbook.widgets import"))).to_have_count(0)
+    expect(page.get_by_text(re.compile("from rlkit_workbook import"))).to_have_count(0)
     expect(page.get_by_text("javascript error")).to_have_count(0)

@@ -727,6 +727,6 @@ def test_the_right_answer_is_not_always_in_the_same_place():
     assert max(map(places.count, places)) <= len(places) / 2
 
 
-def test_an_unknown_quiz_gives_the_closest():
-    with pytest.raises(UnknownNameError, match="unknown quiz '5'"):
+def test_the_quiz_of_no_notebook_gives_the_closest():
+    with pytest.raises(UnknownNameError, match="unknown notebook '5'; did you mean '05'"):
         quiz("5")

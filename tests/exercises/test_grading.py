@@ -17,7 +17,7 @@ from rlkit_workbook.exercises.grading import grade_notebooks, grade_tables
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
-IMPORTS = "import torch\nfrom rlkit_workbook.exercises import exercise, hint, quiz, show_solution"
+IMPORTS = "import torch\nfrom rlkit_workbook import exercise, hint, quiz, show_solution, start\nstart('02')"
 NOVELTY = "@exercise\ndef novelty_bonus(predicted, target):\n    "
 TARGET = "@exercise\ndef td_target(rewards, terminations, next_values, discount):\n    "
 EPSILON = "@exercise\ndef epsilon_greedy(q_values, epsilon):\n    "

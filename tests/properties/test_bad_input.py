@@ -249,8 +249,8 @@ TABLE = {
         (lambda: exercise(unknown_exercise), UnknownNameError, "unknown exercise 'unknown_exercise'; did you mean"),
         (lambda: hint("td_targte"), UnknownNameError, "unknown exercise 'td_targte'; did you mean 'td_target'"),
         (lambda: show_solution("cql"), UnknownNameError, "unknown exercise 'cql'; did you mean"),
-        (lambda: quiz("5"), UnknownNameError, "unknown quiz '5'; did you mean"),
-        (lambda: quiz(5), UnknownNameError, "unknown quiz .*5.*; did you mean"),
+        (lambda: quiz("5"), UnknownNameError, "unknown notebook '5'; did you mean"),
+        (lambda: quiz(5), UnknownNameError, "unknown notebook .*5.*; did you mean"),
     ],
     "widget": [
         (lambda: live_trainer("CQLL"), UnknownNameError, "unknown algorithm 'CQLL'; did you mean 'CQL'"),

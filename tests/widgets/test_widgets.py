@@ -6,7 +6,7 @@ import pytest
 from helpers import size_of, tiny_explorers, tiny_joined, tiny_square, tiny_sweep
 from traitlets import TraitError
 
-from rlkit_workbook.sweeps import Sweep
+from rlkit_workbook.sweeps import Gallery, Sweep
 from rlkit_workbook.widgets import data_painter, painting, scrub
 from rlkit_workbook.widgets.controls import AlternativeText
 
@@ -62,6 +62,29 @@ def test_two_sliders_reach_every_setting():
             view.sliders["temperature"].value = temperature
             pictures.add(view.picture.value)
     assert len(pictures) == 6
+
+
+SWEEPS = {
+    "a hyperparameter": tiny_sweep,
+    "two hyperparameters": tiny_square,
+    "data sets": tiny_joined,
+    "explorers": tiny_explorers,
+    "the gallery": lambda: Gallery()["medium CQL"],
+}
+
+
+@pytest.mark.parametrize("kind", SWEEPS)
+def test_every_slider_reaches_both_of_its_ends_and_comes_back(kind):
+    view = scrub(SWEEPS[kind]())
+    first = view.picture.value
+    for name, slider in view.sliders.items():
+        assert slider.index == 0
+        slider.index = len(slider.options) - 1
+        assert view.setting[name] == slider.options[-1][1]
+        assert size_of(view.picture.value) == (900, 700)
+        assert view.picture.value != first, name
+        slider.index = 0
+        assert view.picture.value == first, name
 
 
 def test_a_slider_goes_through_names_as_well():

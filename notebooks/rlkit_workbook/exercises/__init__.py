@@ -15,8 +15,7 @@ from collections.abc import Callable
 from IPython.display import display
 
 from rlkit_mini.names import Catalogue
-from rlkit_mini.training import use_one_thread
-from rlkit_workbook.exercises import (  # noqa: F401  cells out of order are told in a sentence
+from rlkit_workbook.exercises import (
     awac,
     cql,
     data_sets,
@@ -25,7 +24,6 @@ from rlkit_workbook.exercises import (  # noqa: F401  cells out of order are tol
     fine_tuning,
     iql,
     judging,
-    order,
     progress_file,
     rnd,
 )
@@ -37,8 +35,6 @@ __all__ = ["EXERCISES", "Exercise", "exercise", "hint", "progress", "quiz", "sho
 
 _SUBJECTS = (exploring, rnd, data_sets, dqn, cql, awac, iql, judging, fine_tuning)  # in the notebooks' order
 EXERCISES = Catalogue("exercise", {item.name: item for subject in _SUBJECTS for item in subject.EXERCISES})
-
-use_one_thread()  # this is what every notebook imports
 
 
 def exercise(function: Callable) -> Callable:

@@ -38,10 +38,11 @@ from IPython.core.inputtransformer2 import TransformerManager
 from tqdm.auto import tqdm
 
 from rlkit_mini.tables import Table
+from rlkit_workbook import __all__ as OFFERED
 from rlkit_workbook.exercises import EXERCISES
 from rlkit_workbook.exercises.checking import judge
 
-TEACHING = {f"rlkit_workbook.exercises.{name}" for name in ("exercise", "hint", "progress", "quiz", "show_solution")}
+TEACHING = {f"{package}.{name}" for package in ("rlkit_workbook", "rlkit_workbook.exercises") for name in OFFERED}
 
 
 def grade_notebooks(paths: Sequence[Path], timeout: float = 60.0, jobs: int | None = None) -> list[dict]:
@@ -261,7 +262,7 @@ class Statement:
                 modules |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 modules |= {f"{node.module}.{alias.name}" for alias in node.names}
-        return {name for name in modules if name.startswith("rlkit_mini") and name not in TEACHING}
+        return {name for name in modules if name.startswith(("rlkit_mini", "rlkit_workbook")) and name not in TEACHING}
 
 
 def _is_mark(decorator: ast.expr) -> bool:

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 
 from rlkit_mini.names import Catalogue
 
-QUIZZES = Catalogue("quiz", tomllib.loads(files(__package__).joinpath("quizzes.toml").read_text(encoding="utf-8")))
+QUIZZES = Catalogue("notebook", tomllib.loads(files(__package__).joinpath("quizzes.toml").read_text(encoding="utf-8")))
 STYLE = """<style>
 .quiz .widget-radio { flex-direction: column; height: auto; width: auto; max-width: 60em }
 .quiz .widget-radio label { height: auto; width: auto; text-align: left; white-space: normal; line-height: 1.5 }

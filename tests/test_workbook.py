@@ -1,0 +1,54 @@
+"""What a notebook's first cell asks the workbook for."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rlkit_workbook
+from rlkit_mini.names import UnknownNameError
+
+HEAVY = ("torch", "matplotlib", "ipywidgets", "minari", "h5py", "scipy", "IPython")
+NOTEBOOKS = sorted(Path(__file__).parents[1].glob("notebooks/*.ipynb"))
+
+
+def in_a_fresh_process(code: str, **variables: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | variables
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+
+
+def test_the_import_loads_nothing_heavy():
+    code = f"import sys, rlkit_workbook; print([name for name in {HEAVY} if name in sys.modules])"
+    assert in_a_fresh_process(code) == "[]\n"
+
+
+def test_every_name_is_there_and_no_other():
+    for name in rlkit_workbook.__all__:
+        assert callable(getattr(rlkit_workbook, name)), name
+    with pytest.raises(AttributeError, match="no attribute 'slider'"):
+        rlkit_workbook.slider  # noqa: B018  raises
+
+
+@pytest.mark.parametrize(("asked", "threads"), [({}, "1"), ({"OMP_NUM_THREADS": "3"}, "3")])
+def test_start_asks_for_one_thread_seeds_nothing_and_says_nothing(asked, threads):
+    code = """
+import numpy, torch
+torch.set_num_threads(3)
+import rlkit_workbook.exercises, rlkit_workbook.widgets
+assert torch.get_num_threads() == 3, "an import has no effect"
+states = torch.get_rng_state(), numpy.random.get_state()[1]
+rlkit_workbook.start("04")
+assert all((a == b).all() for a, b in zip(states, (torch.get_rng_state(), numpy.random.get_state()[1]), strict=True))
+print(torch.get_num_threads())
+"""
+    assert in_a_fresh_process(code, **asked) == threads + "\n"
+
+
+def test_start_knows_every_notebook_and_no_other():
+    for path in NOTEBOOKS:
+        rlkit_workbook.start(path.name[:2])
+    with pytest.raises(UnknownNameError, match="unknown notebook '4'; did you mean '04'"):
+        rlkit_workbook.start("4")
