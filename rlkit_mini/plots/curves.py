@@ -8,7 +8,7 @@ from matplotlib.ticker import StrMethodFormatter
 
 from rlkit_mini.evaluation.measures import bootstrap_interval, interquartile_mean
 from rlkit_mini.plots.maps import VALUES, _draw_bar
-from rlkit_mini.plots.style import GRID, INK, RETURN, look, worded
+from rlkit_mini.plots.style import GRID, INK, RETURN, label_of, style_of
 
 REFERENCES = {"J*": "oracle", "random": "random", "behaviour": "BC"}  # lines that have an algorithm's colour
 
@@ -22,7 +22,7 @@ def draw_curve(ax, x, values, label: str, worst: bool = False, **style):
         style: of the line, in place of the algorithm's.
     """
     values = np.asarray(values, dtype=np.float64)
-    style = look(label) | {"markersize": 4.5, "linewidth": 1.8} | style
+    style = style_of(label) | {"markersize": 4.5, "linewidth": 1.8} | style
     (line,) = ax.plot(x, interquartile_mean(values), label=label, **style)
     band = ax.fill_between(x, *bootstrap_interval(values), color=style["color"], alpha=0.2, linewidth=0)
     if worst:
@@ -44,14 +44,14 @@ def draw_settings(ax, values, returns, label: str, current=None, shift: float = 
         shift: to the right, in tick distances, so that several algorithms do not hide each other.
     """
     places, returns = np.arange(len(values)) + shift, np.asarray(returns, dtype=np.float64)
-    style = look(label) | {"markersize": 6.5, "linewidth": 1.4} | style
+    style = style_of(label) | {"markersize": 6.5, "linewidth": 1.4} | style
     if current is not None:
         highlight(ax, list(values).index(current))
     spread = np.linspace(0.06, 0.18, returns.shape[1])
     dots = ax.plot((places[:, None] + spread).ravel(), returns.ravel(), ".", color=style["color"], alpha=0.55)[0]
     bars = ax.vlines(places, *bootstrap_interval(returns), color=style["color"], linewidth=3, alpha=0.45)
     (means,) = ax.plot(places, interquartile_mean(returns), label=label, **style)
-    ax.set_xticks(range(len(values)), list(map(worded, values)))
+    ax.set_xticks(range(len(values)), list(map(label_of, values)))
     ax.set_xlim(-0.5, len(values) - 0.5)
     ax.grid(axis="y", color=GRID)
     return dots, bars, means
@@ -78,8 +78,8 @@ def draw_phases(ax, returns, rows, columns, limits: tuple[float, float], bar: bo
             text = f"{number:.1f}".replace("-", "−")
             style = {"ha": "center", "va": "center", "color": "white" if dark else INK, "fontsize": size}
             ax.text(column, row + shift, text if size > 9 else f"worst {text}", **style)
-    ax.set_xticks(range(len(columns)), map(worded, columns))
-    ax.set_yticks(range(len(rows)), map(worded, rows))
+    ax.set_xticks(range(len(columns)), map(label_of, columns))
+    ax.set_yticks(range(len(rows)), map(label_of, rows))
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     if bar:
@@ -101,7 +101,7 @@ def draw_references(ax, references: dict[str, float]) -> None:
     gap = 12.5 / 72 / (ax.get_position().height * ax.figure.get_figheight()) * (high - low)  # one line of text
     across, place = ax.get_yaxis_transform(), np.inf
     for name, value in sorted(references.items(), key=lambda item: -item[1]):
-        color, place = look(REFERENCES.get(name, ""))["color"], min(value, place - gap)
+        color, place = style_of(REFERENCES.get(name, ""))["color"], min(value, place - gap)
         ax.axhline(value, color=color, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
         text = f"{name} {value:.{1 if high - low > 5 else 2}f}".replace("-", "−")
         style = {"color": color, "fontsize": 9, "va": "center", "annotation_clip": False}

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.plots.curves import draw_curve, draw_references
 from rlkit_mini.plots.maps import draw_arrows, draw_map, draw_visits
-from rlkit_mini.plots.style import INK, RETURN, describe, new_figure
+from rlkit_mini.plots.style import INK, RETURN, label_axes, new_figure
 
 
 def draw_training(results: dict) -> Figure:
@@ -17,12 +17,12 @@ def draw_training(results: dict) -> Figure:
     for label, result in results.items():
         draw_curve(left, result.history.updates, result.history.returns, label, worst=True)
     legend = "lower right" if len(results) > 1 else ""
-    describe(left, f"How well {' and '.join(results)} acts (thin: worst seed)", "updates", RETURN, legend)
+    label_axes(left, f"How well {' and '.join(results)} acts (thin: worst seed)", "updates", RETURN, legend)
     draw_references(left, {"J*": first.oracle.optimal_return, "random": first.oracle.random_return})
     judged = Judgement.of(first.agent, first.oracle)
     draw_map(right, first.oracle, judged.believed(), "believed value (discounted)")
     draw_arrows(right, first.oracle, judged.policy)
-    describe(right, "What the median seed believes and does")
+    label_axes(right, "What the median seed believes and does")
     return figure
 
 
@@ -33,12 +33,12 @@ def draw_exploration(results: dict) -> Figure:
     for ax, (label, result) in zip(maps, results.items(), strict=True):
         draw_curve(left, result.steps, result.coverages, label, worst=True)
         images.append(draw_visits(ax, result.data[0].maze, result.data[0].positions))
-        describe(ax, f"Where {label} went (first seed)")
+        label_axes(ax, f"Where {label} went (first seed)")
     for image in images:
         image.norm.vmax = max(other.norm.vmax for other in images)
     left.set_ylim(0, 1)
     legend = "lower right" if len(results) > 1 else ""
-    describe(left, "How much it has seen (thin: worst seed)", "steps", "coverage (share of half-cells)", legend)
+    label_axes(left, "How much it has seen (thin: worst seed)", "steps", "coverage (share of half-cells)", legend)
     return figure
 
 
@@ -65,7 +65,7 @@ def draw_fine_tuning(summaries: dict[str, dict]):
         color=INK,
     )
     data = first["dataset"].removeprefix("pointmass/").removesuffix("-v0")
-    describe(
+    label_axes(
         ax,
         f"What did the acting add? Only what the control lacks ({data}; thin: worst seed)",
         "updates (online: one a step)",

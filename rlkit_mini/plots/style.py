@@ -18,7 +18,7 @@ from rlkit_mini.files import ROOT, whole_file
 from rlkit_mini.plots.words import alternative_text
 
 INK, QUIET, GRID, WALL, GOAL, START = "#333333", "#777777", "#e8e8e8", "#464650", "#a0dcbe", "#d55e00"
-LOOKS = {  # Okabe and Ito's colours, which colour-blind readers tell apart; marker and line differ as well
+STYLES = {  # Okabe and Ito's colours, which colour-blind readers tell apart; marker and line differ as well
     "random": {"color": "#8c8c8c", "marker": "x", "linestyle": ":"},
     "RND": {"color": "#56b4e9", "marker": "v", "linestyle": "-"},
     "BC": {"color": "#e69f00", "marker": "s", "linestyle": "--"},
@@ -68,7 +68,7 @@ def new_figure(rows: int = 1, columns: int = 1, width: float = 9.0, height: floa
     return figure, axes
 
 
-def describe(ax, title: str, x: str = "", y: str = "", legend: str = "") -> None:
+def label_axes(ax, title: str, x: str = "", y: str = "", legend: str = "") -> None:
     """Title (what to see, wrapped), axis labels with units, and a legend at the place named, such as "lower right"."""
     letters = int((ax.figure.get_figwidth() / ax.get_gridspec().ncols - 0.8) * 72 / 6.3)  # of 6.3 points each
     ax.set_title(textwrap.fill(title, letters), loc="left", fontsize=10.5, fontweight="bold", color=INK)
@@ -97,20 +97,20 @@ def save_figure(figure: Figure, name: str, folder: str | os.PathLike | None = No
     return figure
 
 
-def look(label: str) -> dict:
-    """Colour, marker and line style of the algorithm that a label begins with: look("CQL, alpha 1") is CQL's."""
+def style_of(label: str) -> dict:
+    """Colour, marker and line style of the algorithm that a label begins with: style_of("CQL, alpha 1") is CQL's."""
     words = label.replace(",", " ").split()
-    known = {name.lower(): style for name, style in LOOKS.items()}
+    known = {name.lower(): style for name, style in STYLES.items()}
     return dict(known.get(words[0].lower() if words else "", {"color": INK, "marker": ".", "linestyle": "-"}))
 
 
 def shades(algorithm: str, count: int) -> list[tuple[float, float, float]]:
     """`count` shades of an algorithm's colour, from light to its own, for settings of one algorithm side by side."""
-    color = np.array(to_rgb(look(algorithm)["color"]))
+    color = np.array(to_rgb(style_of(algorithm)["color"]))
     return [tuple(1 - share * (1 - color)) for share in np.linspace(0.35, 1, count)]
 
 
-def worded(value) -> str:
+def label_of(value) -> str:
     """A setting as figures and sliders show it: 0.1 is "0.1", 1.0 is "1"; of a data set's name the part that tells."""
     is_number = isinstance(value, (int, float, np.number))
     return f"{value:g}" if is_number else str(value).removeprefix("pointmass/").removesuffix("-v0")

@@ -20,7 +20,7 @@ from rlkit_mini.evaluation.measures import interquartile_mean
 from rlkit_mini.plots.curves import draw_curve, draw_phases, draw_references, draw_settings
 from rlkit_mini.plots.maps import draw_arrows, draw_map, draw_maze, draw_paths, draw_visits, map_limits
 from rlkit_mini.plots.runs import draw_exploration, draw_training
-from rlkit_mini.plots.style import LOOKS, WALL, describe, look, new_figure, save_figure, shades, to_png
+from rlkit_mini.plots.style import STYLES, WALL, label_axes, new_figure, save_figure, shades, style_of, to_png
 from rlkit_mini.plots.words import alternative_text
 from rlkit_workbook.panels.exploration import ExplorationFigure
 from rlkit_workbook.panels.sweep import SweepFigure
@@ -43,36 +43,36 @@ def clear_of_marks(maze, places) -> np.ndarray:
     return (to_start > 0.08 * maze.shape[0]) & (to_goal > maze.goal_radius + 0.08 * maze.shape[0])
 
 
-# One look
+# One style
 
 
 def test_every_algorithm_has_its_own_colour_and_its_own_marker():
     for part in ("color", "marker"):
-        assert len({style[part] for style in LOOKS.values()}) == len(LOOKS)
+        assert len({style[part] for style in STYLES.values()}) == len(STYLES)
 
 
 def test_the_same_algorithm_looks_the_same_in_every_figure():
     _, (left, right) = new_figure(1, 2)
-    for name, style in LOOKS.items():
+    for name, style in STYLES.items():
         line, band = draw_curve(left, [1, 2], np.ones((2, 3)), f"{name}, alpha 1")
         _, _, means = draw_settings(right, [0, 1], np.ones((2, 3)), name.lower())
         for drawn in (line, means):
             assert drawn.get_color() == style["color"]
             assert drawn.get_marker() == style["marker"]
         assert to_rgb(band.get_facecolor()[0]) == to_rgb(style["color"])
-    assert look("someone else's")["color"] not in {style["color"] for style in LOOKS.values()}
+    assert style_of("someone else's")["color"] not in {style["color"] for style in STYLES.values()}
 
 
 def test_shades_run_from_light_to_the_algorithms_own_colour():
     colours = np.array(shades("IQL", 4))
     assert (np.diff(colours.sum(axis=1)) < 0).all()
-    np.testing.assert_allclose(colours[-1], to_rgb(LOOKS["IQL"]["color"]))
+    np.testing.assert_allclose(colours[-1], to_rgb(STYLES["IQL"]["color"]))
 
 
 def test_titles_stand_left_and_wrap_within_their_panel():
     figure, axes = new_figure(1, 3)
     for ax in axes:
-        describe(ax, "A long sentence that says what there is to see in this panel", "updates", "return")
+        label_axes(ax, "A long sentence that says what there is to see in this panel", "updates", "return")
     figure.draw_without_rendering()
     boxes = [ax.get_title(loc="left") and ax._left_title.get_window_extent() for ax in axes]
     assert boxes[0].x1 < boxes[1].x0
@@ -293,11 +293,11 @@ def test_alternative_text_tells_what_the_figure_shows():
     curve.plot([], [], label="not yet")
     curve.axhline(-146.6, label="random")
     draw_references(curve, {"J*": -20.5})
-    describe(curve, "It\nlearns", "updates", "exact return")
+    label_axes(curve, "It\nlearns", "updates", "exact return")
     bars.bar(["up", "down"], [0.25, -3.0], label="DQN")
     bars.hist(np.linspace(0, 1, 40), 20, label="many bins")
     draw_phases(table, [[[-30.0]], [[-42.0]]], ["BC", "IQL"], ["lazy"], (-150, -20), bar=False)
-    describe(table, "Who wins.")
+    label_axes(table, "Who wins.")
     oracle = tiny_sweep().oracle
     values = np.linspace(-7, 1, len(oracle.observations))
     values[3] = np.nan

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from rlkit_mini.evaluation.measures import bootstrap_interval, interquartile_mean
 from rlkit_mini.plots.curves import draw_curve, draw_references, draw_settings, highlight
 from rlkit_mini.plots.maps import draw_map, draw_visits, map_limits, visits_on_grid
-from rlkit_mini.plots.style import INK, describe, new_figure, worded
+from rlkit_mini.plots.style import INK, label_axes, label_of, new_figure
 from rlkit_workbook.panels.redrawn import MEANINGS, Redrawn
 from rlkit_workbook.sweeps import ExplorationSweep
 
@@ -44,10 +44,10 @@ class ExplorationFigure(Redrawn):
         self.dots, self.bars, self.points = draw_settings(below, values, column, sweep.algorithm)
         self.line, self.band = draw_curve(beside, steps, curve, sweep.algorithm)
         covered = "coverage (share of half-cells)"
-        describe(left, "Where the median seed has been")
-        describe(right, "What is new to it: bright")
-        describe(below, f"How coverage depends on {name}", MEANINGS.get(name, name), covered)
-        describe(beside, "How it grew at this setting", "steps", covered)
+        label_axes(left, "Where the median seed has been")
+        label_axes(right, "What is new to it: bright")
+        label_axes(below, f"How coverage depends on {name}", MEANINGS.get(name, name), covered)
+        label_axes(beside, "How it grew at this setting", "steps", covered)
         for ax in (below, beside):
             ax.set_ylim(0, min(1.0, 1.15 * sweep.coverage.max()))
             draw_references(ax, references or {})
@@ -70,7 +70,7 @@ class ExplorationFigure(Redrawn):
         self.line.set_ydata(self.means[:, *here])
         low, high = (np.stack([steps, end], axis=1) for end in self.ends[:, :, *here])
         self.band.set_verts([np.concatenate([low, high[::-1]])])
-        where = ", ".join(f"{name} {worded(value)}" for name, value in setting.items())
+        where = ", ".join(f"{name} {label_of(value)}" for name, value in setting.items())
         goals = sweep.goals[moment, *here]
         first = f"{sweep.algorithm}, {where}: {self.means[moment, *here]:.0%} of the maze visited."
         self.message = f"{first}\n{np.count_nonzero(goals)} of {len(goals)} seeds have found the goal."

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from rlkit_mini.evaluation.measures import bootstrap_interval, interquartile_mean
 from rlkit_mini.plots.curves import draw_curve, draw_references, draw_settings, highlight
 from rlkit_mini.plots.maps import directions, draw_arrows, draw_map, map_limits
-from rlkit_mini.plots.style import INK, RETURN, describe, new_figure, worded
+from rlkit_mini.plots.style import INK, RETURN, label_axes, label_of, new_figure
 from rlkit_workbook.panels.redrawn import MEANINGS, Redrawn, in_words
 from rlkit_workbook.sweeps import Sweep
 
@@ -30,7 +30,7 @@ class SweepFigure(Redrawn):
         here, (name, values) = sweep.index(setting), next(iter(sweep.grid.items()))
         self.means = interquartile_mean(sweep.returns)  # (evaluations, *settings)
         self.learns_values = not np.isnan(sweep.overestimation).any()
-        upright = sum(map(len, map(worded, values))) > 50  # so many letters do not fit side by side
+        upright = sum(map(len, map(label_of, values))) > 50  # so many letters do not fit side by side
         self.figure, ((left, right), (below, beside)) = new_figure(2, 2, height=8.0 if upright else 7.0)
         self.title = self.figure.suptitle("two\nlines", x=0.012, ha="left", fontsize=11.5, color=INK, linespacing=1.4)
         limits = map_limits(oracle, sweep.values)
@@ -49,14 +49,14 @@ class SweepFigure(Redrawn):
         words = ("What the median seed believes and does", "Where it is wrong: red is overestimated")
         if not self.learns_values:
             words = ("What the median seed does, truly worth", f"{sweep.algorithm} learns no values")
-        describe(left, words[0])
-        describe(right, words[1])
+        label_axes(left, words[0])
+        label_axes(right, words[1])
         if upright:
             below.tick_params(axis="x", labelrotation=90, labelsize=7.5)
         if sweep.updates.ndim > 1:
             beside.set_xlim(0, 1.05 * sweep.updates.max())
-        describe(below, f"How the return depends on {name}", MEANINGS.get(name, name), RETURN)
-        describe(beside, "How it learnt at this setting", "updates", RETURN)
+        label_axes(below, f"How the return depends on {name}", MEANINGS.get(name, name), RETURN)
+        label_axes(beside, "How it learnt at this setting", "updates", RETURN)
         for ax in (below, beside):
             ax.set_ylim(sweep.returns.min() - 0.06 * (best - sweep.returns.min()), 0.9 * best)
             draw_references(ax, {"J*": best} | (references or {}))
@@ -84,7 +84,7 @@ class SweepFigure(Redrawn):
 
     def _words(self, setting: dict[str, float]) -> str:
         sweep, here = self.sweep, self.sweep.index(setting)
-        where = ", ".join(f"{name} {worded(value)}" for name, value in setting.items())
+        where = ", ".join(f"{name} {label_of(value)}" for name, value in setting.items())
         believed = np.median(sweep.believed_start[here]) if self.learns_values else None
         starts = believed, np.median(sweep.true_start[here])
         return in_words(f"{sweep.algorithm}, {where}", sweep.oracle, self.means[-1, *here], *starts)

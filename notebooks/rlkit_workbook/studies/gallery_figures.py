@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rlkit_mini.plots.maps import VALUES
-from rlkit_mini.plots.style import INK, describe, new_figure, worded
+from rlkit_mini.plots.style import INK, label_axes, label_of, new_figure
 from rlkit_workbook.studies.gallery import GRIDS, KINDS, kind_of, scored
 from rlkit_workbook.sweeps import Sweep
 
@@ -24,14 +24,14 @@ def draw_gallery(gallery: Mapping[str, Sweep]) -> Figure:
         columns.append(middle.reshape(-1, len(names)).T)
         for place in np.ndindex(middle.shape[:-1]):
             setting = zip(grid.items(), place, strict=True)
-            words = [f"{SIGNS[name]} {worded(values[at])}" for (name, values), at in setting]
+            words = [f"{SIGNS[name]} {label_of(values[at])}" for (name, values), at in setting]
             labels.append(", ".join([agent.__name__] * (not any(place)) + words))
         edges.append(len(labels))
     order = sorted(range(len(names)), key=lambda row: KINDS.index(kind_of(names[row])))
     figure, ax = new_figure(height=0.18 * len(names) + 1.6)
     image = ax.imshow(np.concatenate(columns, axis=1)[order], VALUES, vmin=0, vmax=100, aspect="auto")
     ax.set_xticks(range(len(labels)), labels, rotation=90, fontsize=8)
-    ax.set_yticks(range(len(names)), [worded(names[row]) for row in order], fontsize=7.5)
+    ax.set_yticks(range(len(names)), [label_of(names[row]) for row in order], fontsize=7.5)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     for edge in edges[:-1]:
@@ -46,5 +46,5 @@ def draw_gallery(gallery: Mapping[str, Sweep]) -> Figure:
     bar = figure.colorbar(image, ax=ax, fraction=0.025, pad=0.02)
     bar.set_label("score of the median seed (100: optimal, 0: never arrives)", fontsize=9, color=INK)
     bar.outline.set_visible(False)
-    describe(ax, "No column is bright everywhere: every setting on every data set")
+    label_axes(ax, "No column is bright everywhere: every setting on every data set")
     return figure

@@ -8,7 +8,7 @@ from rlkit_mini.experiments import EXPERIMENTS
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.plots.curves import draw_curve, draw_references, draw_settings
 from rlkit_mini.plots.runs import draw_fine_tuning
-from rlkit_mini.plots.style import INK, RETURN, describe, look, new_figure
+from rlkit_mini.plots.style import INK, RETURN, label_axes, new_figure, style_of
 from rlkit_workbook.studies.report import AGENTS, CONTROL, DATA, SIZES, picks
 
 SOLVABLE = ("easy", "medium", "hard")
@@ -24,7 +24,7 @@ def draw_coverage(results: dict[str, dict]):
             curve = results[f"pointmass_{maze}_{agent}"]["curve"]
             draw_curve(ax, curve["steps"], np.array(curve["coverage"]), label, **style)
         ax.set_ylim(0, 1)
-        describe(ax, maze, "steps", "coverage (share of half-cells)", "lower right" if maze == "easy" else "")
+        label_axes(ax, maze, "steps", "coverage (share of half-cells)", "lower right" if maze == "easy" else "")
     return figure
 
 
@@ -35,11 +35,11 @@ def draw_comparison(results: dict[str, dict]):
     for ax, data, title in zip(axes.ravel(), DATA, titles, strict=True):
         for place, label in enumerate(AGENTS):
             returns = np.sort(results[f"{data}: {label}"]["returns"])
-            style = look(label) | {"linestyle": ""}
+            style = style_of(label) | {"linestyle": ""}
             ax.plot(place + np.linspace(-0.25, 0.25, len(returns)), returns, markersize=5, alpha=0.8, **style)
         ax.set_xticks(range(len(AGENTS)), [label.replace(", ", "\n") for label in AGENTS])
         ax.grid(axis="y", color="#e8e8e8")
-        describe(ax, title, y=RETURN)
+        label_axes(ax, title, y=RETURN)
         facts = results[f"{data}: DQN"]
         draw_references(ax, {"J*": facts["optimal_return"], "behaviour": facts["behaviour_return"]})
     return figure
@@ -52,7 +52,7 @@ def _draw_learning(results: dict[str, dict], agents: dict[str, str]):
         for agent, label in agents.items():
             history = results[f"pointmass_{maze}_{agent}"]["history"]
             draw_curve(ax, history["updates"], history["returns"], label, worst=True)
-        describe(ax, f"{maze} (thin: worst seed)", "updates", RETURN, "lower right" if maze == "easy" else "")
+        label_axes(ax, f"{maze} (thin: worst seed)", "updates", RETURN, "lower right" if maze == "easy" else "")
         facts = results[f"pointmass_{maze}_{next(iter(agents))}"]
         lines = {"J*": "optimal_return", "best of data": "best_return_of_data", "behaviour": "behaviour_return"}
         draw_references(ax, {name: facts[key] for name, key in lines.items() if facts[key] is not None})
@@ -77,7 +77,7 @@ def draw_alpha(results: dict[str, dict]):
     }
     figure, (left, right) = new_figure(1, 2, width=11, height=4)
     draw_settings(left, list(rows), [row["returns"] for row in rows.values()], "CQL")
-    describe(left, "On broad data a large α costs return", "α (weight of the penalty)", RETURN)
+    label_axes(left, "On broad data a large α costs return", "α (weight of the penalty)", RETURN)
     first = rows[0.0]
     draw_references(left, {"J*": first["optimal_return"], "behaviour": first["behaviour_return"]})
     draw_settings(right, list(rows), [row["start_values_estimated"] for row in rows.values()], "CQL")
@@ -85,7 +85,7 @@ def draw_alpha(results: dict[str, dict]):
     draw_settings(right, list(rows), true, "oracle", shift=0.25, linestyle=":")
     for line, label in zip(right.lines[1::2], ("believed", "true"), strict=True):
         line.set_label(label)
-    describe(right, "and does not make the values humble", "α (weight of the penalty)", VALUE, "lower left")
+    label_axes(right, "and does not make the values humble", "α (weight of the penalty)", VALUE, "lower left")
     return figure
 
 
@@ -96,13 +96,15 @@ def draw_data(results: dict[str, dict]):
     labels = [f"{size:,}" for size in SIZES]
     draw_settings(left, labels, [row["returns"] for row in rows], "CQL")
     best = [row["best_return_of_data"] for row in rows]
-    left.plot(range(len(rows)), best, "_", color=look("oracle")["color"], markersize=26, label="best this data allows")
-    describe(left, "With more steps, CQL reaches what the data allows", "steps in the data", RETURN, "lower right")
+    left.plot(
+        range(len(rows)), best, "_", color=style_of("oracle")["color"], markersize=26, label="best this data allows"
+    )
+    label_axes(left, "With more steps, CQL reaches what the data allows", "steps in the data", RETURN, "lower right")
     draw_references(left, {"J*": rows[0]["optimal_return"]})
     covered = [results[f"pointmass_medium_rnd_{size}"]["coverage"] for size in SIZES]
     draw_settings(right, labels, covered, "RND")
     right.set_ylim(0, 1.05)
-    describe(right, "and the data covers the maze (8 runs)", "steps in the data", "coverage (share of half-cells)")
+    label_axes(right, "and the data covers the maze (8 runs)", "steps in the data", "coverage (share of half-cells)")
     return figure
 
 
@@ -121,7 +123,7 @@ def draw_choosing(results: dict[str, dict]):
         )
         ax.plot([-20.5, 0], [-20.5, 0], color=INK, linewidth=0.8, zorder=1)
         for candidate, x, y in zip(result["candidates"], true, estimates, strict=True):
-            style = look(candidate["agent"]) | {"linestyle": "", "markersize": 5, "alpha": 0.7}
+            style = style_of(candidate["agent"]) | {"linestyle": "", "markersize": 5, "alpha": 0.7}
             style |= {"markerfacecolor": "none"} if candidate["agent"] == "CQL, α 0.1" else {}
             shown = {line.get_label() for line in ax.lines}
             ax.plot(x, y, label="_" * (candidate["agent"] in shown) + candidate["agent"], **style)
@@ -130,7 +132,7 @@ def draw_choosing(results: dict[str, dict]):
         ax.plot(true[chosen, seeds], estimates[chosen, seeds], label="picked by fitted Q", **ring)
         ax.set(xlim=(-20.7, -11.5), ylim=(-20.7, min(0, max(-9, estimates.max() + 1))))
         legend = "upper left" if data == DATA[-1] else ""
-        describe(ax, data, "true " + VALUE, "fitted Q's estimate" if data == DATA[0] else "", legend)
+        label_axes(ax, data, "true " + VALUE, "fitted Q's estimate" if data == DATA[0] else "", legend)
     return figure
 
 

@@ -13,7 +13,7 @@ from rlkit_mini.mazes import Maze, block_size, in_block
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots.curves import draw_curve, draw_references, draw_settings, highlight
 from rlkit_mini.plots.maps import directions, draw_arrows, draw_map, draw_maze, draw_visits, map_limits
-from rlkit_mini.plots.style import INK, QUIET, RETURN, describe, look, new_figure
+from rlkit_mini.plots.style import INK, QUIET, RETURN, label_axes, new_figure, style_of
 from rlkit_mini.pointmass import ACTION_NAMES
 from rlkit_workbook.panels.redrawn import Redrawn, in_words
 from rlkit_workbook.widgets.live import Run
@@ -52,7 +52,8 @@ class LiveFigure(Redrawn):
         self.wrong = draw_map(right, oracle, nothing, "believed − true value", (low, -low), diverging=True)
         for number, pin in enumerate(pins, start=1):
             draw_curve(below, pin.updates, pin.returns, str(pin.settings), markersize=0, linewidth=1.2, alpha=0.8)
-            badge = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": look(str(pin.settings))["color"]}
+            color = style_of(str(pin.settings))["color"]
+            badge = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": color}
             at = {"fontsize": 8, "ha": "center", "va": "center", "color": INK, "zorder": 5, "bbox": badge}
             below.text(pin.updates[-1], pin.means[-1], str(number), **at)
             draw_settings(beside, [0], pin.returns[-1:], str(pin.settings), shift=number - 1)
@@ -65,10 +66,10 @@ class LiveFigure(Redrawn):
         words = ("What the median seed believes and does", "Where it is wrong: red is overestimated")
         if not self.learns_values:
             words = ("What the median seed does, truly worth", "Behavioural cloning learns no values")
-        describe(left, words[0])
-        describe(right, words[1])
-        describe(below, f"How it learns from {run.settings.source.name}", "updates", RETURN)
-        describe(beside, "Against pinned runs (dots: seeds)", "pinned run")
+        label_axes(left, words[0])
+        label_axes(right, words[1])
+        label_axes(below, f"How it learns from {run.settings.source.name}", "updates", RETURN)
+        label_axes(beside, "Against pinned runs (dots: seeds)", "pinned run")
         below.set_xlim(0, 1.02 * max([total, *(pin.updates[-1] for pin in pins)]))
         references = {"J*": best, "random": oracle.random_return}
         references |= {} if run.behaviour is None else {"behaviour": run.behaviour}
@@ -118,7 +119,7 @@ def draw_painting(maze: Maze, start, waypoints, data: Transitions | None, best: 
     else:
         draw_visits(left, maze, data.positions)
         returns = np.sort(data.episode_returns)[::-1]
-        right.plot(np.arange(1, len(returns) + 1), returns, **look("BC") | {"linestyle": "", "markersize": 5})
+        right.plot(np.arange(1, len(returns) + 1), returns, **style_of("BC") | {"linestyle": "", "markersize": 5})
     badge = {"boxstyle": "circle,pad=0.2", "facecolor": "#ffc935", "edgecolor": INK, "linewidth": 1}
     for place in dict.fromkeys(waypoints):  # one that is passed twice carries both numbers
         numbers = [str(number) for number, other in enumerate(waypoints, start=1) if other == place]
@@ -128,8 +129,8 @@ def draw_painting(maze: Maze, start, waypoints, data: Transitions | None, best: 
         style = {"color": "white", "markeredgecolor": "white", "zorder": 5.5}
         left.plot(*start, "o", markersize=15, markerfacecolor="#d55e00", **style)
         left.text(*start, "S'", ha="center", va="center", fontsize=8, fontweight="bold", color="white", zorder=6)
-    describe(left, "Where the behaviour policy has been")
-    describe(right, "What its episodes return", "episodes, best first", "return (rewards of an episode)")
+    label_axes(left, "Where the behaviour policy has been")
+    label_axes(right, "What its episodes return", "episodes, best first", "return (rewards of an episode)")
     right.set_ylim(-1.06 * maze.horizon, 0)
     right.grid(axis="y", color="#e8e8e8")
     references = {"J*": best}
@@ -183,8 +184,8 @@ def draw_probe(oracle: Oracle, data: Transitions, place, judged: Judgement | Non
         ax.set_ylim(len(rows) - 0.5, -0.5)
     right.locator_params(axis="x", nbins=4)
     right.grid(axis="x", color="#e8e8e8")
-    describe(left, "The place")
-    describe(middle, "Tried there", "times in the data")
-    describe(right, "Believed and true", "value (discounted)")
+    label_axes(left, "The place")
+    label_axes(middle, "Tried there", "times in the data")
+    label_axes(right, "Believed and true", "value (discounted)")
     right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8.5, labelcolor=INK, frameon=False)
     return figure, left

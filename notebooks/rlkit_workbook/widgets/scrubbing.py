@@ -7,7 +7,7 @@ import threading
 
 import ipywidgets as widgets
 
-from rlkit_mini.plots.style import worded
+from rlkit_mini.plots.style import label_of
 from rlkit_workbook.panels.exploration import ExplorationFigure
 from rlkit_workbook.panels.redrawn import MEANINGS
 from rlkit_workbook.panels.sweep import SweepFigure
@@ -54,7 +54,7 @@ class Scrub(widgets.VBox):
 
     def _slider(self, name: str, values: list, value) -> widgets.SelectionSlider:
         slider = widgets.SelectionSlider(
-            options=[(worded(value), value) for value in values],
+            options=[(label_of(value), value) for value in values],
             value=value,
             description=name,
             tooltip=f"{MEANINGS.get(name, name)}: drag, or use the arrow keys",
@@ -76,7 +76,7 @@ class Scrub(widgets.VBox):
 
     def __repr__(self) -> str:
         return f"scrub slider: {self.sweep.algorithm}, " + ", ".join(
-            f"{name} in [{', '.join(map(worded, values))}]" for name, values in self.sweep.grid.items()
+            f"{name} in [{', '.join(map(label_of, values))}]" for name, values in self.sweep.grid.items()
         )
 
 

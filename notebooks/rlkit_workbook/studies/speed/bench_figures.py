@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlkit_mini.plots.style import GRID, INK, describe, look, new_figure
+from rlkit_mini.plots.style import GRID, INK, label_axes, new_figure, style_of
 
 SHADES = (0.35, 0.65, 1.0)  # of a peer's, of one seed's and of several seeds' bar
 
@@ -18,7 +18,7 @@ def draw_speed(results: dict[str, list[dict]]):
                 [row["members"] for row in own],
                 [row["times the plain loop"] for row in own],
                 label=agent,
-                **look(agent),
+                **style_of(agent),
             )
         ax.axhline(1, color=INK, linewidth=1, linestyle=(0, (5, 3)), zorder=1)
         words = {"xycoords": ax.get_yaxis_transform(), "textcoords": "offset points", "ha": "right"}
@@ -28,7 +28,7 @@ def draw_speed(results: dict[str, list[dict]]):
         ax.set_ylim(0, 1.05 * max(row["times the plain loop"] for row in results["training"]))
         ax.grid(axis="y", color=GRID)
         title = {"course": "The course's network and batch", "default": "The default settings"}[configuration]
-        describe(ax, title, "members", "member-updates, times the plain loop's", "upper left")
+        label_axes(ax, title, "members", "member-updates, times the plain loop's", "upper left")
     if results["peer"]:
         _draw_peer(axes[-1], results["peer"])
     return figure
@@ -43,7 +43,7 @@ def _draw_peer(ax, rows: list[dict]) -> None:
     ]
     lengths = [row["updates"] / row["updates a second"] for row in rows]
     for row, place, length in zip(rows, places, lengths, strict=True):
-        color, alpha = look(row["agent"])["color"], SHADES[whos.index(row["who"])]
+        color, alpha = style_of(row["agent"])["color"], SHADES[whos.index(row["who"])]
         ax.barh(place, length, color=color, alpha=alpha)
         words = f"{length:.1f} s" if row["seconds"] is not None else f"not in {length:.0f} s"
         ax.annotate(words, (length, place), (4, 0), textcoords="offset points", va="center", color=INK, fontsize=9)
@@ -51,4 +51,4 @@ def _draw_peer(ax, rows: list[dict]) -> None:
     ax.set_xlim(0, 1.3 * max(lengths))
     ax.invert_yaxis()
     ax.grid(axis="x", color=GRID)
-    describe(ax, "Medium solved by every seed", "seconds of training")
+    label_axes(ax, "Medium solved by every seed", "seconds of training")
