@@ -64,7 +64,7 @@ class Experiment:
         return "course: " + ", ".join(changed) if changed else "as in the course"
 
 
-COURSE_CRITIC = {"features": "position", "target_period": 300, "batch_size": 128}
+COURSE_CRITIC = {"features": "raw", "target_period": 300, "batch_size": 128}
 COURSE_RND = {"target_period": 300, "batch_size": 128, "rnd_hidden": (400, 400)}
 
 COURSE_OFFLINE = {

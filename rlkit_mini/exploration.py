@@ -65,7 +65,7 @@ def interact(agent: Agent, maze: Maze, replay: Replay, epsilon: float = 0.0) -> 
         epsilon: share of uniformly random actions, beside what the agent's own distribution draws.
     """
     start = np.tile(np.array(maze.start, dtype=np.float64), (agent.members, 1))
-    agent.start_observation = torch.as_tensor(maze.observe(start[0]), device=agent.device)
+    agent.begin(torch.as_tensor(maze.observe(start[0]), device=agent.device))
     positions, elapsed = start.copy(), np.zeros(agent.members, dtype=int)
     while True:
         observations = maze.observe(positions)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from tqdm.auto import trange
 
+from rlkit_mini.agents import offline
 from rlkit_mini.agents.agent import Agent, TrainingDivergedError, check_agent
 from rlkit_mini.data.replay import Replay, uniform_picks
 from rlkit_mini.data.transitions import Transitions
@@ -181,7 +182,7 @@ def _named(mazes: set[Maze]) -> str:
 def _check_request(agent: Agent, data, oracle: Oracle | None, **counts: int) -> None:
     check_agent(agent)
     if not agent.batch_size:
-        raise TypeError(f"{type(agent).__name__} does not learn from data; train BC, DQN, CQL, AWAC or IQL")
+        raise TypeError(f"{type(agent).__name__} does not learn from data; train one of {', '.join(offline())}")
     for name, count in counts.items():
         check_count(name, count)
     for transitions in [] if data is None else data if isinstance(data, (list, tuple)) else [data]:

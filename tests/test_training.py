@@ -208,7 +208,7 @@ def test_training_refuses_what_it_cannot_do(change, settings, message, data, ora
 
 
 def test_a_random_agent_cannot_be_trained(data):
-    with pytest.raises(TypeError, match="RandomAgent does not learn from data; train BC, DQN, CQL, AWAC or IQL"):
+    with pytest.raises(TypeError, match="RandomAgent does not learn from data; train one of BC, DQN, CQL, AWAC, IQL"):
         train_offline(RandomAgent(), data)
 
 

@@ -6,10 +6,10 @@ import difflib
 import inspect
 import itertools
 import json
-import math
-import operator
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors
@@ -17,36 +17,19 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from rlkit_mini.agents.settings import checked, checked_seeds, is_swept
 from rlkit_mini.files import whole_file
 from rlkit_mini.pointmass import ACTIONS, sample_actions
 from rlkit_mini.streams import Streams
 
-# Hyperparameters that the losses use one value a member of, so that a list of them makes a sweep
-SWEEPABLE = {
-    "discount": "[0, 1)",
-    "alpha": "[0, inf)",
-    "temperature": "(0, inf)",
-    "expectile": "(0, 1)",
-    "rnd_weight": "[0, inf)",
-    "epsilon": "[0, 1]",
-}
-# Those that shape the population as a whole
-SHARED = {
-    "learning_rate": "(0, inf)",
-    "actor_learning_rate": "(0, inf)",
-    "max_weight": "(0, inf)",
-    "batch_size": "[1, inf)",
-    "target_period": "[1, inf)",
-    "rnd_features": "[1, inf)",
-}
-WHOLE = ("batch_size", "target_period", "rnd_features")
-MOST_SEEDS = 100_000  # more would be a slip of the hand, and end in a lack of memory
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 class TrainingDivergedError(RuntimeError):
     """A loss became infinite or no number; `history` holds what was seen (or collected) until then."""
 
-    def __init__(self, message: str, history) -> None:
+    def __init__(self, message: str, history: Any) -> None:
         super().__init__(message)
         self.history = history
 
@@ -70,38 +53,57 @@ class Agent(nn.Module):
 
     batch_size = 0
 
-    def __init__(self, *, seeds=1, device="cpu", **configuration) -> None:
-        """`seeds`: how many (0, 1, ...) or which; `configuration`: everything else that a subclass was given."""
+    def __init__(self, *, seeds: int | Sequence[int] = 1, device: str | torch.device = "cpu", **configuration) -> None:
+        """Lay out the members; a subclass passes on what it was given and builds its networks.
+
+        Args:
+            seeds: how many (0, 1, ...), or which.
+            device: where the tensors are.
+            configuration: the subclass's own settings.
+
+        Raises:
+            TypeError: a setting that the class does not have.
+            ValueError: a value outside its range, or a device that this machine does not have.
+        """
         super().__init__()
-        signatures = [inspect.signature(kind.__init__).parameters.values() for kind in type(self).__mro__[:-2]]
-        known = {p.name for parameters in signatures for p in parameters if p.kind == p.KEYWORD_ONLY}
-        for name in configuration.keys() - known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"expected {', '.join(sorted(known))}"
-            raise TypeError(f"{type(self).__name__} has no setting {name!r}; {hint}")
-        distinct = _checked_seeds(seeds)
-        self.configuration = {name: _checked(name, value) for name, value in configuration.items()} | {
-            "seeds": distinct
-        }
-        self.grid = {
-            name: value for name, value in self.configuration.items() if name in SWEEPABLE and isinstance(value, list)
-        }
-        combinations = list(itertools.product(*self.grid.values()))
-        single = {name: value for name, value in self.configuration.items() if name in SWEEPABLE}
-        self.settings = [
-            single | dict(zip(self.grid, values, strict=True)) for values in combinations for _ in distinct
-        ]
-        self.seeds = np.array(distinct * len(combinations))
-        self.device = _checked_device(device)
+        self._check_names(configuration)
+        distinct, self.device = checked_seeds(seeds), _checked_device(device)
+        self.configuration = {name: checked(name, value) for name, value in configuration.items()}
+        self._lay_out(distinct)
         for name, value in self.configuration.items():
             if name in self.grid:  # (members, 1), to broadcast against (members, batch)
                 column = [[setting[name]] for setting in self.settings]
                 value = torch.tensor(column, dtype=torch.float32, device=self.device)
-            if name != "seeds":
-                setattr(self, name, value)
+            setattr(self, name, value)
+        self.configuration["seeds"] = distinct
         self.minibatches = Streams(self.seeds, "minibatches")
         self.environment_noise = Streams(self.seeds, "environment", "standard_normal")
         self.exploration = Streams(self.seeds, "exploration actions")
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Every setting of this class and of those it stands on, with its default; the class's own come last."""
+        found = {}
+        for kind in reversed(cls.__mro__[:-2]):  # without nn.Module and object
+            parameters = inspect.signature(kind.__init__).parameters.values()
+            found |= {entry.name: entry.default for entry in parameters if entry.kind == entry.KEYWORD_ONLY}
+        return found
+
+    def _check_names(self, configuration: dict[str, Any]) -> None:
+        known = self.defaults()
+        for name in configuration.keys() - known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"expected {', '.join(sorted(known))}"
+            raise TypeError(f"{type(self).__name__} has no setting {name!r}; {hint}")
+
+    def _lay_out(self, seeds: list[int]) -> None:
+        """Each member's settings and seed."""
+        sweepable = {name: value for name, value in self.configuration.items() if is_swept(name)}
+        self.grid = {name: values for name, values in sweepable.items() if isinstance(values, list)}
+        combinations = list(itertools.product(*self.grid.values()))
+        each = [sweepable | dict(zip(self.grid, values, strict=True)) for values in combinations]
+        self.settings = [dict(setting) for setting in each for _ in seeds]
+        self.seeds = np.array(seeds * len(combinations))
 
     @property
     def members(self) -> int:
@@ -112,12 +114,32 @@ class Agent(nn.Module):
         swept = ", ".join(f"{name} {self.settings[member][name]:g}" for name in self.grid)
         return f"seed {self.seeds[member]}" + (f", {swept}" if swept else "")
 
-    def check_finite(self, losses: Tensor, update: int, history) -> None:
+    def only(self, setting: Mapping[str, float]) -> Agent:
+        """The members of one setting, as a population that acts as they do, to the bit; it trains on as a loaded one.
+
+        Args:
+            setting: such as {"alpha": 1.0}; what is swept and not named stays swept.
+
+        Raises:
+            ValueError: no member has this setting.
+        """
+        chosen = [member for member, own in enumerate(self.settings) if setting.items() <= own.items()]
+        if not chosen:
+            raise ValueError(f"no member has {dict(setting)}; expected values of {self.grid}")
+        part = type(self)(**self.configuration | dict(setting), device=self.device)
+        part.load_state_dict({name: tensor[chosen] for name, tensor in self.state_dict().items()})
+        return part
+
+    def check_finite(self, losses: Tensor, update: int, history: Any) -> None:
         """Raise a TrainingDivergedError that names the first member with a loss or a parameter that is not finite.
 
         Args:
             losses: (members,).
-            update: the last one made; history: what to keep.
+            update: the last one made.
+            history: what the error holds.
+
+        Raises:
+            TrainingDivergedError: there is one.
         """
         sound = losses.isfinite().cpu()
         for parameter in self.parameters():  # an actor can diverge while the critic's loss stays finite
@@ -131,10 +153,14 @@ class Agent(nn.Module):
                 history,
             )
 
-    def policy(self, observations, greedy: bool = True) -> Tensor:
+    def policy(self, observations: ArrayLike | Tensor, greedy: bool = True) -> Tensor:
         """Action probabilities (members, n, 5) at observations (n, 2) or (members, n, 2).
 
-        `greedy` puts everything on the likeliest action; otherwise the distribution that `act` draws from.
+        Args:
+            greedy: all on the likeliest action; otherwise the distribution that `act` draws from.
+
+        Raises:
+            ValueError: observations of another shape.
         """
         with torch.no_grad():
             probabilities = self.action_probabilities(self.as_inputs(observations))
@@ -143,20 +169,30 @@ class Agent(nn.Module):
         return probabilities
 
     def forward(self, *_) -> None:
-        """An agent is no function: what is to be judged is its policy."""
+        """Refuse to be called as a function: what is judged is `agent.policy`."""
         raise TypeError(f"{type(self).__name__} is an agent; expected its policy, agent.policy")
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
-        """The distribution that acts: (members, n, 2) -> (members, n, 5)."""
+        """The distribution that acts: (members, n, 2) -> (members, n, 5), without gradients."""
         raise NotImplementedError
 
-    def act(self, observations, rng: np.random.Generator) -> np.ndarray:
+    def begin(self, start_observation: Tensor) -> None:
+        """Told before the first of some steps in an environment: where its episodes start, (2,) on the agent's device.
+
+        `explore` and `fine_tune` call it; an agent that needs to know keeps it.
+        """
+
+    def act(self, observations: ArrayLike | Tensor, rng: np.random.Generator) -> np.ndarray:
         """Actions (members, n) at observations (n, 2) or (members, n, 2), drawn from the policy that acts."""
         probabilities = self.policy(observations, greedy=False).cpu().numpy()
         return sample_actions(probabilities, rng.random(probabilities.shape[:-1]))
 
-    def as_inputs(self, observations) -> Tensor:
-        """Observations (n, 2) or (members, n, 2), an array or a tensor, as (members, n, 2) float32."""
+    def as_inputs(self, observations: ArrayLike | Tensor) -> Tensor:
+        """Observations (n, 2) or (members, n, 2), an array or a tensor, as (members, n, 2) float32.
+
+        Raises:
+            ValueError: they have another shape.
+        """
         observations = torch.as_tensor(observations, dtype=torch.float32, device=self.device)
         if observations.ndim not in (2, 3) or observations.shape[-1] != 2:
             raise ValueError(f"observations have shape {tuple(observations.shape)}; expected (n, 2) or (members, n, 2)")
@@ -167,8 +203,8 @@ class Agent(nn.Module):
     def save(self, path: str | os.PathLike) -> None:
         """Write all members' tensors (safetensors) with the configuration (JSON in its header).
 
-        What acts is kept to the bit; the optimisers' moments and the place in the random streams are not: a loaded
-        agent that trains on begins with those of a new one.
+        What acts is kept to the bit; functions given in place of the paper's, the optimisers' moments and the place in
+        the random streams are not: a loaded agent that trains on begins with those of a new one.
 
         Raises:
             OSError: it cannot be written there; a file that was there before still is.
@@ -183,10 +219,14 @@ class Agent(nn.Module):
 
     @classmethod
     def load(cls, path: str | os.PathLike, device: str = "cpu") -> Agent:
-        """Read what `save` wrote; functions given in place of the paper's are not saved, the paper's come back.
+        """Read what `save` wrote.
+
+        Args:
+            device: where the agent is to be, wherever it was saved.
 
         Raises:
-            FileNotFoundError, or ValueError where the file is no saved agent of this class.
+            FileNotFoundError: there is no file.
+            ValueError: the file is no saved agent of this class, or the device is not there.
         """
         if not Path(path).is_file():
             raise FileNotFoundError(f"no saved agent at {path}")
@@ -199,7 +239,7 @@ class Agent(nn.Module):
         if cls.__name__ not in header:
             raise ValueError(f"{path} holds {', '.join(header) or 'no agent'}; expected {cls.__name__}")
         try:
-            agent = cls(**json.loads(header[cls.__name__]), device=device)
+            agent = cls(**_in_todays_names(cls, json.loads(header[cls.__name__])), device=device)
             agent.load_state_dict(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError, MemoryError) as error:
             reason = " ".join(" ".join(str(error).splitlines()[:2]).split())  # torch's second line says what differs
@@ -207,7 +247,14 @@ class Agent(nn.Module):
         return agent
 
 
-def check_agent(agent) -> None:
+def _in_todays_names(kind: type[Agent], configuration: dict[str, Any]) -> dict[str, Any]:
+    """The settings of an older file: "raw" was called "position", and actors' critics had an idle `double`."""
+    idle = {"double"} - kind.defaults().keys()
+    today = {name: value for name, value in dict(configuration).items() if name not in idle}
+    return today | ({"features": "raw"} if today.get("features") == "position" else {})
+
+
+def check_agent(agent: Any) -> None:
     """Raise a TypeError where something else than an agent was given, such as its class."""
     if not isinstance(agent, Agent):
         raise TypeError(f"agent is {agent!r}; expected an agent, such as CQL(alpha=1.0, seeds=4)")
@@ -219,40 +266,3 @@ def _checked_device(device) -> torch.device:
     except (AssertionError, RuntimeError, TypeError) as error:  # each kind of device has its own
         reason = str(error).partition("\n")[0]
         raise ValueError(f"device is {device!r} ({reason}); expected 'cpu', or one that this machine has") from None
-
-
-def _checked_seeds(seeds) -> list[int]:
-    try:
-        chosen = range(min(seeds, MOST_SEEDS + 1)) if np.ndim(seeds) == 0 else seeds
-        distinct = [operator.index(seed) for seed in chosen]
-    except TypeError:
-        distinct = []
-    if not 0 < len(set(distinct)) == len(distinct) <= MOST_SEEDS or min(distinct) < 0:
-        wanted = "a positive count, or distinct integers >= 0"
-        raise ValueError(f"seeds is {seeds!r}; expected {wanted}, at most {MOST_SEEDS:,}")
-    return distinct
-
-
-def _checked(name: str, value):
-    """A configuration entry within its range; a sweepable list stays a list."""
-    if name.endswith("hidden") and not (
-        np.ndim(value) == 1 and all(isinstance(size, (int, np.integer)) and size > 0 for size in value)
-    ):
-        raise ValueError(f"{name} is {value!r}; expected the sizes of the layers, such as (64, 64)")
-    bounds = SWEEPABLE.get(name) or SHARED.get(name)
-    if bounds is None:
-        return value
-    if np.ndim(value) == 1 and name in SWEEPABLE:
-        if not len(value):
-            raise ValueError(f"{name} is an empty list; expected at least one value")
-        return [_checked(name, entry) for entry in value]
-    low, high = (float(bound) for bound in bounds[1:-1].split(","))
-    inside = isinstance(value, (int, float, np.number)) and math.isfinite(value)
-    inside = inside and (low <= value if bounds[0] == "[" else low < value)
-    inside = inside and (value <= high if bounds[-1] == "]" else value < high)
-    if not inside:
-        large = "; for infinity take 1e9" if high == math.inf and value == math.inf else ""
-        raise ValueError(f"{name} is {value!r}; expected a finite number in {bounds}{large}")
-    if name in WHOLE and value != int(value):
-        raise ValueError(f"{name} is {value!r}; expected an integer in {bounds}")
-    return int(value) if name in WHOLE or isinstance(value, (int, np.integer)) else float(value)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def cql_penalty(q_values: Tensor, actions: Tensor, temperature: float | Tensor = 1.0) -> Tensor:
-    """T logsumexp_a(Q(s, a) / T) - Q(s, a_data), over all actions: one value a transition, never negative.
+    """T logsumexp_a(Q(s, a) / T) - Q(s, a_data), over all actions: one value per transition, never negative.
 
     Args:
         q_values: (..., actions).

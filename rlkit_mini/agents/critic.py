@@ -14,6 +14,8 @@ from rlkit_mini.agents.networks import Adam, observation_network
 from rlkit_mini.pointmass import ACTIONS
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from rlkit_mini.data.transitions import Batch
 
 
@@ -65,7 +67,7 @@ class Critic(Agent):
         self.optimizer = Adam(self.critic.parameters(), learning_rate)
         self.updates = 0
 
-    def q_values(self, observations) -> Tensor:
+    def q_values(self, observations: ArrayLike | Tensor) -> Tensor:
         """Q (members, n, 5) at observations (n, 2) or (members, n, 2)."""
         with torch.no_grad():
             return self.critic(self.as_inputs(observations))

@@ -1,6 +1,9 @@
-"""The random agent: uniform actions, the least one can do, and the control for everything else."""
+"""Agents that do not learn: uniform actions, the control for everything else, and guides that know the maze."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,11 +14,14 @@ from rlkit_mini.mazes import in_block
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.pointmass import ACTIONS, at_goal
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
 
 class RandomAgent(Agent):
     """Acts uniformly at random; does not learn."""
 
-    def policy(self, observations, greedy: bool = True) -> Tensor:
+    def policy(self, observations: ArrayLike | Tensor, greedy: bool = True) -> Tensor:
         """Uniform probabilities (members, n, 5), whether greedy or not."""
         shape = (*self.as_inputs(observations).shape[:-1], len(ACTIONS))
         return torch.full(shape, 1 / len(ACTIONS), device=self.device)
@@ -32,7 +38,14 @@ class RouteFollower(Agent):
         onward: whether it goes on to the goal after the last waypoint.
     """
 
-    def __init__(self, oracle: Oracle, waypoints, noise: float = 0.1, onward: bool = True, seeds=1) -> None:
+    def __init__(
+        self,
+        oracle: Oracle,
+        waypoints: Sequence[tuple[float, float]],
+        noise: float = 0.1,
+        onward: bool = True,
+        seeds: int | Sequence[int] = 1,
+    ) -> None:
         super().__init__(seeds=seeds)
         centres = oracle.maze.positions(oracle.observations)
         ahead, reached = [], []  # of each leg: the policy (sub-cells, 5), and where it is over (sub-cells,)
@@ -49,10 +62,14 @@ class RouteFollower(Agent):
         self.oracle, self.reached = oracle, np.stack(reached)
         self.tables = torch.as_tensor((1 - noise) * np.stack(ahead) + noise / len(ACTIONS))
         self.legs = np.zeros(self.members, dtype=int)
-        self.start_observation: Tensor | None = None  # told by `explore`
+        self.start_observation: Tensor | None = None
+
+    def begin(self, start_observation: Tensor) -> None:
+        """Keep where episodes start, (2,): there the first waypoint is the next."""
+        self.start_observation = start_observation
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
-        """Of one observation a member, the next of its episode: (members, 1, 2) -> (members, 1, 5)."""
+        """Of one observation per member, the next of its episode: (members, 1, 2) -> (members, 1, 5)."""
         if self.start_observation is not None:
             self.legs[(observations[:, -1] == self.start_observation).all(dim=-1).numpy()] = 0
         cells = self.oracle.sub_cells(observations.numpy())
@@ -67,20 +84,21 @@ class OracleMixture(Agent):
         other: probabilities (5,) of the mixed-in policy, the same everywhere.
     """
 
-    def __init__(self, oracle: Oracle, share: float, other, seeds=1) -> None:
+    def __init__(self, oracle: Oracle, share: float, other: ArrayLike, seeds: int | Sequence[int] = 1) -> None:
         super().__init__(seeds=seeds)
         self.oracle = oracle
         self.table = torch.as_tensor((1 - share) * oracle.optimal_policy + share * np.asarray(other))
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
+        """The mixture in the sub-cell of each observation: (members, n, 2) -> (members, n, 5)."""
         return self.table[torch.from_numpy(self.oracle.sub_cells(observations.numpy()))]
 
 
-def near_expert(oracle: Oracle, random_share: float, seeds=1) -> OracleMixture:
+def near_expert(oracle: Oracle, random_share: float, seeds: int | Sequence[int] = 1) -> OracleMixture:
     """Optimal, but with probability `random_share` a uniformly random action."""
     return OracleMixture(oracle, random_share, np.full(len(ACTIONS), 1 / len(ACTIONS)), seeds)
 
 
-def lazy(oracle: Oracle, stay_share: float = 0.6, seeds=1) -> OracleMixture:
+def lazy(oracle: Oracle, stay_share: float = 0.6, seeds: int | Sequence[int] = 1) -> OracleMixture:
     """Optimal, but with probability `stay_share` it stays where it is."""
     return OracleMixture(oracle, stay_share, np.eye(len(ACTIONS))[0], seeds)

@@ -135,15 +135,18 @@ def observation_network(
 
     Args:
         features: "fourier" (random Fourier features, then ReLU layers, which learn these mazes in far fewer updates)
-            or "position" (the raw observation, then tanh layers, as the course has it).
+            or "raw" (the observation as it is, then tanh layers, as the course has it).
+
+    Raises:
+        ValueError: other features.
     """
     if features == "fourier":
         encoder = FourierFeatures(seeds, purpose)
         sizes = [encoder.frequencies.shape[1], *hidden, outputs]
         return nn.Sequential(encoder, PopulationMLP(seeds, purpose, sizes, "relu"))
-    if features == "position":
+    if features == "raw":
         return PopulationMLP(seeds, purpose, [2, *hidden, outputs], "tanh")
-    raise ValueError(f"features is {features!r}; expected 'fourier' or 'position'")
+    raise ValueError(f"features is {features!r}; expected 'fourier' or 'raw'")
 
 
 class Adam(torch.optim.Adam):

@@ -6,15 +6,23 @@ is divided by a running root mean square of itself (the paper: by the running de
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from rlkit_mini.agents.dqn import DQN
 from rlkit_mini.agents.networks import Adam, PopulationMLP
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from rlkit_mini.data.transitions import Batch
+
 
 def novelty_bonus(predicted: Tensor, target: Tensor) -> Tensor:
-    """||f_hat(s') - f(s')||^2 of features (..., features): one value a transition, (...,)."""
+    """||f_hat(s') - f(s')||^2 of features (..., features): one value per transition, (...,)."""
     return ((predicted - target) ** 2).sum(dim=-1)
 
 
@@ -41,7 +49,7 @@ class RND(DQN):
         extrinsic: whether the critic's reward includes the environment's.
         bonus: `novelty_bonus`, or yours.
         normalise: whether the bonus is divided by its running scale.
-        features: of the critic. On the raw position it goes where the bonus is; on random Fourier features it wanders
+        features: of the critic. On raw observations it goes where the bonus is; on random Fourier features it wanders
             so far without any bonus that the bonus adds no coverage.
         dqn: the other settings of `DQN`.
     """
@@ -49,14 +57,14 @@ class RND(DQN):
     def __init__(
         self,
         *,
-        rnd_weight=1.0,
-        epsilon=0.3,
-        rnd_hidden=(32, 32),
-        rnd_features=5,
-        extrinsic=False,
-        normalise=True,
-        bonus=novelty_bonus,
-        features="position",
+        rnd_weight: float | Sequence[float] = 1.0,
+        epsilon: float | Sequence[float] = 0.3,
+        rnd_hidden: Sequence[int] = (32, 32),
+        rnd_features: int = 5,
+        extrinsic: bool = False,
+        normalise: bool = True,
+        bonus: Callable[..., Tensor] = novelty_bonus,
+        features: str = "raw",
         **dqn,
     ) -> None:
         super().__init__(
@@ -76,23 +84,32 @@ class RND(DQN):
         self.predictor = PopulationMLP(self.seeds, "rnd predictor", sizes).to(self.device)
         self.predictor_optimizer = Adam(self.predictor.parameters(), self.learning_rate)
         self.register_buffer("mean_square", torch.zeros(self.members, 1, device=self.device))
-        self.start_observation: Tensor | None = None  # told by `explore`
+        self.start_observation: Tensor | None = None
+
+    def begin(self, start_observation: Tensor) -> None:
+        """Keep where episodes start, (2,): the intrinsic return goes on from there."""
+        self.start_observation = start_observation
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
+        """Epsilon-greedy in Q: (members, n, 2) -> (members, n, 5)."""
         return epsilon_greedy(self.critic(observations), self.epsilon)
 
-    def novelty(self, observations) -> Tensor:
+    def novelty(self, observations: ArrayLike | Tensor) -> Tensor:
         """The bonus (members, n) that the observations (n, 2) or (members, n, 2) would earn, unnormalised."""
         with torch.no_grad():
             observations = self.as_inputs(observations)
             return self.bonus(self.predictor(observations), self.random_network(observations))
 
-    def rewarded_places(self, batch) -> Tensor:
+    def rewarded_places(self, batch: Batch) -> Tensor:
         """The places (members, batch, 2) that the bonus pays for: where each step led."""
         return batch.next_observations
 
-    def update(self, batch) -> Tensor:
-        """One step of predictor and critic on a minibatch; the critic's loss of each member (members,)."""
+    def update(self, batch: Batch) -> Tensor:
+        """One step of predictor and critic on a minibatch; the critic's loss of each member (members,).
+
+        Raises:
+            RuntimeError: nobody said where episodes start, as `explore` does.
+        """
         if self.start_observation is None:
             raise RuntimeError("RND does not know where episodes start; it learns in explore(agent, maze)")
         places = self.rewarded_places(batch)
@@ -100,7 +117,7 @@ class RND(DQN):
         self.predictor_optimizer.minimise(bonus.mean(dim=-1))
 
         bonus = bonus.detach()
-        rate = max(0.01, 1 / (self.updates + 1))
+        rate = max(0.01, 1 / (self.updates + 1))  # at first the mean over all minibatches, later over some hundred
         self.mean_square += rate * ((bonus**2).mean(dim=-1, keepdim=True) - self.mean_square)
         scale = self.mean_square.sqrt().clamp_min(1e-8) if self.normalise else 1.0
         rewards = self.rnd_weight * bonus / scale + (batch.rewards if self.extrinsic else 0.0)

@@ -14,20 +14,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from rlkit_mini.agents import ALGORITHMS
 from rlkit_mini.files import ROOT, whole_file
 from rlkit_mini.plots.words import alternative_text
 
 INK, QUIET, GRID, WALL, GOAL, START = "#333333", "#777777", "#e8e8e8", "#464650", "#a0dcbe", "#d55e00"
-STYLES = {  # Okabe and Ito's colours, which colour-blind readers tell apart; marker and line differ as well
-    "random": {"color": "#8c8c8c", "marker": "x", "linestyle": ":"},
-    "RND": {"color": "#56b4e9", "marker": "v", "linestyle": "-"},
-    "BC": {"color": "#e69f00", "marker": "s", "linestyle": "--"},
-    "DQN": {"color": "#d55e00", "marker": "o", "linestyle": "-"},
-    "CQL": {"color": "#0072b2", "marker": "D", "linestyle": "-"},
-    "AWAC": {"color": "#009e73", "marker": "^", "linestyle": "-."},
-    "IQL": {"color": "#cc79a7", "marker": "P", "linestyle": (0, (6, 2))},
-    "oracle": {"color": "#000000", "marker": "*", "linestyle": "--"},
-}
+ORACLE = {"color": "#000000", "marker": "*", "linestyle": "--"}
 RETURN = "exact return (rewards of an episode)"
 SCREEN_DPI, SAVED_WIDTH = 100, 1400  # pixels an inch in a notebook; pixels of a saved figure
 
@@ -100,7 +92,7 @@ def save_figure(figure: Figure, name: str, folder: str | os.PathLike | None = No
 def style_of(label: str) -> dict:
     """Colour, marker and line style of the algorithm that a label begins with: style_of("CQL, alpha 1") is CQL's."""
     words = label.replace(",", " ").split()
-    known = {name.lower(): style for name, style in STYLES.items()}
+    known = {row.label.lower(): row.style for row in ALGORITHMS.values()} | {"oracle": ORACLE}
     return dict(known.get(words[0].lower() if words else "", {"color": INK, "marker": ".", "linestyle": "-"}))
 
 

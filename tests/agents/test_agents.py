@@ -155,7 +155,7 @@ def test_bc_clones_the_datas_action():
 
 def prepared_rnd(**settings):
     agent = RND(seeds=2, discount=0.9, target_period=1000, **settings)
-    agent.start_observation = torch.tensor([0.1, 0.2])
+    agent.begin(torch.tensor([0.1, 0.2]))
     for step in range(5):
         agent.update(random_batch(agent, step))
     return agent
@@ -355,7 +355,7 @@ NO_SEEDS = "expected a positive count, or distinct integers >= 0, at most 100,00
         (DQN, {"target_period": 2.5}, "target_period is 2.5; expected an integer in [1, inf)"),
         (RND, {"epsilon": 1.1}, "epsilon is 1.1; expected a finite number in [0, 1]"),
         (RND, {"rnd_weight": -1}, "rnd_weight is -1; expected a finite number in [0, inf)"),
-        (DQN, {"features": "positions"}, "features is 'positions'; expected 'fourier' or 'position'"),
+        (DQN, {"features": "positions"}, "features is 'positions'; expected 'fourier' or 'raw'"),
         (BC, {"seeds": 0}, f"seeds is 0; {NO_SEEDS}"),
         (BC, {"seeds": -1}, f"seeds is -1; {NO_SEEDS}"),
         (BC, {"seeds": []}, f"seeds is []; {NO_SEEDS}"),
@@ -428,7 +428,7 @@ def test_observations_of_another_shape_are_refused(kind, shape, message):
 @pytest.mark.parametrize(
     ("kind", "settings"),
     [
-        (BC, {"hidden": [8], "features": "position"}),
+        (BC, {"hidden": [8], "features": "raw"}),
         (DQN, {"discount": [0.9, 0.95], "double": False}),
         (CQL, {"alpha": [0.0, 0.5], "temperature": 2, "hidden": (16, 8)}),
         (RND, {"epsilon": 0.1, "rnd_hidden": (8,), "rnd_features": 3}),

@@ -13,7 +13,7 @@ from rlkit_mini.agents.networks import Adam, FourierFeatures, PopulationMLP, obs
 from rlkit_mini.streams import Streams
 
 each_kind = pytest.mark.parametrize("kind", ["random", "standard_normal"])
-each_features = pytest.mark.parametrize("features", ["fourier", "position"])
+each_features = pytest.mark.parametrize("features", ["fourier", "raw"])
 
 
 # Streams ------------------------------------------------------------------------------------------------------------
@@ -177,5 +177,5 @@ def test_adam_steps_as_torchs_does():
 
 
 def test_unknown_features_are_refused():
-    with pytest.raises(ValueError, match="features is 'fourrier'; expected 'fourier' or 'position'"):
+    with pytest.raises(ValueError, match="features is 'fourrier'; expected 'fourier' or 'raw'"):
         observation_network([0], "critic", 5, features="fourrier")

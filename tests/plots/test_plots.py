@@ -16,11 +16,12 @@ from matplotlib.text import Text
 from PIL import Image
 
 from rlkit_mini import MAZES, Oracle
+from rlkit_mini.agents import ALGORITHMS
 from rlkit_mini.evaluation.measures import interquartile_mean
 from rlkit_mini.plots.curves import draw_curve, draw_phases, draw_references, draw_settings
 from rlkit_mini.plots.maps import draw_arrows, draw_map, draw_maze, draw_paths, draw_visits, map_limits
 from rlkit_mini.plots.runs import draw_exploration, draw_training
-from rlkit_mini.plots.style import STYLES, WALL, label_axes, new_figure, save_figure, shades, style_of, to_png
+from rlkit_mini.plots.style import WALL, label_axes, new_figure, save_figure, shades, style_of, to_png
 from rlkit_mini.plots.words import alternative_text
 from rlkit_workbook.panels.exploration import ExplorationFigure
 from rlkit_workbook.panels.sweep import SweepFigure
@@ -45,10 +46,12 @@ def clear_of_marks(maze, places) -> np.ndarray:
 
 # One style
 
+STYLES = {label: style_of(label) for label in (*(row.label for row in ALGORITHMS.values()), "oracle")}
+
 
 def test_every_algorithm_has_its_own_colour_and_its_own_marker():
     for part in ("color", "marker"):
-        assert len({style[part] for style in STYLES.values()}) == len(STYLES)
+        assert len({style[part] for style in STYLES.values()}) == len(STYLES) == len(ALGORITHMS) + 1
 
 
 def test_the_same_algorithm_looks_the_same_in_every_figure():

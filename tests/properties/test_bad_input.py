@@ -17,7 +17,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from rlkit_mini import MAZES, Oracle, explore, fine_tune, load_dataset, train_offline
 from rlkit_mini.__main__ import main
-from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL, RND, RandomAgent
+from rlkit_mini.agents import ALGORITHMS, AWAC, BC, CQL, DQN, IQL, RND, RandomAgent
 from rlkit_mini.agents.awac import advantage_weights
 from rlkit_mini.agents.cql import cql_penalty
 from rlkit_mini.agents.iql import expectile_loss
@@ -34,7 +34,6 @@ from rlkit_mini.pointmass import PointmassEnv, PointmassVectorEnv
 from rlkit_workbook.exercises import EXERCISES, exercise, hint, quiz, show_solution
 from rlkit_workbook.sweeps import Sweep
 from rlkit_workbook.widgets import data_painter, gallery_panel, live_trainer, probe, scrub
-from rlkit_workbook.widgets.live import ALGORITHMS
 from rlkit_workbook.widgets.paint import paint
 
 MEDIUM = MAZES["medium"]
@@ -204,7 +203,7 @@ TABLE = {
         (lambda: trained(data=DATA[:0]), ValueError, r"data sets of \[0\] transitions; expected equal lengths"),
         (lambda: trained(data=[DATA] * 3), ValueError, "3 data sets for 2 members; expected one, or one a member"),
         (lambda: trained(data=EASY, oracle=ORACLE), ValueError, r"oracle is of Maze\('medium'.*the data of Maze\('ea"),
-        (lambda: trained(RandomAgent()), TypeError, "RandomAgent does not learn from data; train BC, DQN"),
+        (lambda: trained(RandomAgent()), TypeError, "RandomAgent does not learn from data; train one of BC, DQN"),
         (lambda: trained(RND()), RuntimeError, r"RND does not know where episodes start; it learns in explore"),
         (lambda: explore(RandomAgent(), MEDIUM, steps=0), ValueError, "steps is 0; expected an integer of at"),
         (

@@ -68,7 +68,7 @@ def test_a_rate_counts_calls_a_second(monkeypatch):
 
 def test_operations_are_those_of_the_layers(data):
     """Three forward passes (s, s' online, s' target); backward twice the first, but not into the observations."""
-    agent = DQN(seeds=3, features="position", batch_size=16)
+    agent = DQN(seeds=3, features="raw", batch_size=16)
     layers = [2 * 16 * n_in * n_out for n_in, n_out in ((2, 64), (64, 64), (64, 5))]
     expected = 3 * sum(layers) + 2 * sum(layers) - layers[0]
     assert bench.throughput(agent, data, seconds=0.01)["operations"] == expected
@@ -138,7 +138,7 @@ def test_what_grows_is_measured_at_each_size(monkeypatch):
     assert easy["places it is exact on"] == len(Oracle(MAZES["easy"]).observations)
 
 
-@pytest.mark.parametrize("features", ["fourier", "position"])
+@pytest.mark.parametrize("features", ["fourier", "raw"])
 def test_the_peer_gets_each_observation_with_its_action(features, data, tmp_path, monkeypatch):
     (tmp_path / "d3rlpy.py").write_text(STUB)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

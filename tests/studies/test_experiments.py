@@ -67,7 +67,7 @@ def test_the_courses_own_settings_run(name):
     run = run_exploration if explores else run_training
     assert run(row, seeds=1, steps=130 if explores else 2, course=True).summary
     agent = row.make_agent(1, course=True)
-    assert (agent.features, agent.target_period, agent.batch_size) == ("position", 300, 128)
+    assert (agent.features, agent.target_period, agent.batch_size) == ("raw", 300, 128)
 
 
 @pytest.mark.parametrize("name", ["pointmass_medium_awac", "pointmass_hard_iql"])

@@ -11,7 +11,7 @@ import torch
 from helpers import size_of, tiny_data
 
 from rlkit_mini import MAZES, Oracle, explore, train_offline
-from rlkit_mini.agents import BC, CQL
+from rlkit_mini.agents import BC, CQL, offline
 from rlkit_mini.agents.guides import RouteFollower
 from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.mazes import block_size, blocks, in_block
@@ -21,7 +21,7 @@ from rlkit_workbook.panels.redrawn import encoded
 from rlkit_workbook.sweeps import Sweep
 from rlkit_workbook.widgets import data_painter, live_trainer, probe
 from rlkit_workbook.widgets.controls import NumberField
-from rlkit_workbook.widgets.live import ALGORITHMS, LIMITS, Settings, Source, Training, defaults
+from rlkit_workbook.widgets.live import LIMITS, Settings, Source, Training, defaults
 from rlkit_workbook.widgets.live_figures import LiveFigure, actions_at, draw_painting, draw_probe, run_in_words
 from rlkit_workbook.widgets.paint import EPISODES, paint
 
@@ -62,12 +62,12 @@ def panel(**more):
 # Training
 
 
-@pytest.mark.parametrize("algorithm", list(ALGORITHMS))
+@pytest.mark.parametrize("algorithm", list(offline()))
 def test_a_live_run_is_the_training_in_one_go_to_the_bit(algorithm):
     training = trained(settings(algorithm), 23)
     assert not training.error
     assert training.done == 23
-    agent = ALGORITHMS[algorithm](seeds=2)
+    agent = offline()[algorithm].load()(seeds=2)
     history = train_offline(agent, tiny_data(), 23, Oracle(MAZES["medium"]), evaluations=1, progress=False)
     assert same(training.agent, agent)
     np.testing.assert_array_equal(training.run.returns[-1], history.returns[-1])
@@ -127,8 +127,9 @@ def test_defaults_are_those_of_the_agents():
     assert defaults("IQL")["learning_rate"] == 3e-4
     assert defaults("DQN")["learning_rate"] == 1e-3
     assert list(defaults("BC")) == ["learning_rate", "batch_size"]
-    for name, agent in ALGORITHMS.items():
-        assert all(getattr(agent(), key) == value for key, value in defaults(name).items())
+    for name, row in offline().items():
+        agent = row.load()()
+        assert all(getattr(agent, key) == value for key, value in defaults(name).items())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from rlkit_mini.evaluation.measures import bootstrap_interval, interquartile_mea
 from rlkit_mini.plots.curves import draw_curve, draw_references, draw_settings, highlight
 from rlkit_mini.plots.maps import draw_map, draw_visits, map_limits, visits_on_grid
 from rlkit_mini.plots.style import INK, label_axes, label_of, new_figure
-from rlkit_workbook.panels.redrawn import MEANINGS, Redrawn
+from rlkit_workbook.panels.redrawn import Redrawn, axis_label
 from rlkit_workbook.sweeps import ExplorationSweep
 
 
@@ -46,7 +46,7 @@ class ExplorationFigure(Redrawn):
         covered = "coverage (share of half-cells)"
         label_axes(left, "Where the median seed has been")
         label_axes(right, "What is new to it: bright")
-        label_axes(below, f"How coverage depends on {name}", MEANINGS.get(name, name), covered)
+        label_axes(below, f"How coverage depends on {name}", axis_label(name, sweep.algorithm), covered)
         label_axes(beside, "How it grew at this setting", "steps", covered)
         for ax in (below, beside):
             ax.set_ylim(0, min(1.0, 1.15 * sweep.coverage.max()))

@@ -8,22 +8,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from rlkit_mini.agents.settings import setting_label
 from rlkit_mini.oracle import Oracle
 
-MEANINGS = {  # what the axis of a hyperparameter says
-    "data": "data set",
-    "dataset": "data set",
-    "steps": "steps made (offline: updates)",
-    "alpha": "alpha (weight of the penalty)",
-    "temperature": "temperature (divides)",
-    "expectile": "expectile tau",
-    "rnd_weight": "weight of the bonus",
-    "epsilon": "epsilon (share of random actions)",
-    "learning_rate": "learning rate (Adam)",
-    "actor_learning_rate": "the actor's learning rate (Adam)",
-    "batch_size": "transitions a minibatch",
-    "target_period": "updates between two copies of the critic into the target network",
-}
+AXES = {"data": "data set", "dataset": "data set", "steps": "steps made (offline: updates)"}  # beside hyperparameters
+
+
+def axis_label(name: str, algorithm: str = "") -> str:
+    """What the axis of something swept says."""
+    return AXES.get(name) or setting_label(name, algorithm)
 
 
 class Redrawn:

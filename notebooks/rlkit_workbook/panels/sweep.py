@@ -9,7 +9,7 @@ from rlkit_mini.evaluation.measures import bootstrap_interval, interquartile_mea
 from rlkit_mini.plots.curves import draw_curve, draw_references, draw_settings, highlight
 from rlkit_mini.plots.maps import directions, draw_arrows, draw_map, map_limits
 from rlkit_mini.plots.style import INK, RETURN, label_axes, label_of, new_figure
-from rlkit_workbook.panels.redrawn import MEANINGS, Redrawn, in_words
+from rlkit_workbook.panels.redrawn import Redrawn, axis_label, in_words
 from rlkit_workbook.sweeps import Sweep
 
 
@@ -55,7 +55,7 @@ class SweepFigure(Redrawn):
             below.tick_params(axis="x", labelrotation=90, labelsize=7.5)
         if sweep.updates.ndim > 1:
             beside.set_xlim(0, 1.05 * sweep.updates.max())
-        label_axes(below, f"How the return depends on {name}", MEANINGS.get(name, name), RETURN)
+        label_axes(below, f"How the return depends on {name}", axis_label(name, sweep.algorithm), RETURN)
         label_axes(beside, "How it learnt at this setting", "updates", RETURN)
         for ax in (below, beside):
             ax.set_ylim(sweep.returns.min() - 0.06 * (best - sweep.returns.min()), 0.9 * best)

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from rlkit_mini.agents.settings import sign_of
 from rlkit_mini.plots.maps import VALUES
 from rlkit_mini.plots.style import INK, label_axes, label_of, new_figure
 from rlkit_workbook.studies.gallery import GRIDS, KINDS, kind_of, scored
 from rlkit_workbook.sweeps import Sweep
-
-SIGNS = {"alpha": "α", "temperature": "λ", "expectile": "τ"}
 
 
 def draw_gallery(gallery: Mapping[str, Sweep]) -> Figure:
@@ -24,7 +23,7 @@ def draw_gallery(gallery: Mapping[str, Sweep]) -> Figure:
         columns.append(middle.reshape(-1, len(names)).T)
         for place in np.ndindex(middle.shape[:-1]):
             setting = zip(grid.items(), place, strict=True)
-            words = [f"{SIGNS[name]} {label_of(values[at])}" for (name, values), at in setting]
+            words = [f"{sign_of(name, agent.__name__)} {label_of(values[at])}" for (name, values), at in setting]
             labels.append(", ".join([agent.__name__] * (not any(place)) + words))
         edges.append(len(labels))
     order = sorted(range(len(names)), key=lambda row: KINDS.index(kind_of(names[row])))

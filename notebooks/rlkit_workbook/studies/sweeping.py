@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from rlkit_mini.agents.agent import SWEEPABLE, Agent
+from rlkit_mini.agents.agent import Agent
+from rlkit_mini.agents.settings import is_swept
 from rlkit_mini.experiments import EXPERIMENTS, Experiment
 from rlkit_mini.files import whole_file
 from rlkit_mini.oracle import solved
@@ -225,7 +226,7 @@ def _blocks(grid: Mapping[str, list], seeds: int) -> Iterator[tuple[slice, ...]]
             yield from halved((*block[:axis], side, *block[axis + 1 :]))
 
     sides = [
-        [slice(0, len(values))] if name in SWEEPABLE else [slice(place, place + 1) for place in range(len(values))]
+        [slice(0, len(values))] if is_swept(name) else [slice(place, place + 1) for place in range(len(values))]
         for name, values in grid.items()
     ]
     for block in itertools.product(*sides):
@@ -234,7 +235,7 @@ def _blocks(grid: Mapping[str, list], seeds: int) -> Iterator[tuple[slice, ...]]
 
 def _part(experiment: Experiment, grid: Mapping[str, list], seeds, evaluations: int, where: tuple[slice, ...]) -> Part:
     chosen = {name: values[side] for (name, values), side in zip(grid.items(), where, strict=True)}
-    single = {name: values[0] for name, values in chosen.items() if name not in SWEEPABLE}
+    single = {name: values[0] for name, values in chosen.items() if not is_swept(name)}
     dataset, updates = single.pop("dataset", experiment.dataset), single.pop("steps", experiment.steps)
     evaluations = min([evaluations, *map(int, grid.get("steps", [experiment.steps]))])  # as many for every part
     settings = experiment.settings | chosen | single

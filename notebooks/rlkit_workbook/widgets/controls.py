@@ -9,8 +9,8 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from rlkit_mini.mazes import Maze, block_size, blocks
-from rlkit_workbook.panels.redrawn import MEANINGS, encoded
-from rlkit_workbook.widgets.live import LIMITS, STEPS
+from rlkit_workbook.panels.redrawn import axis_label, encoded
+from rlkit_workbook.widgets.live import LIMITS, steps_of
 
 STYLE = """<style>
 .rlkit-panel .widget-label { min-width: 0 }
@@ -38,8 +38,8 @@ class NumberField(widgets.HBox):
     """
 
     def __init__(self, name: str, value: float, steps=None, tooltip: str = "") -> None:
-        self.steps, self._moving = steps or STEPS[name], False
-        tooltip = tooltip or MEANINGS.get(name, name.replace("_", " "))
+        self.steps, self._moving = steps or steps_of(name), False
+        tooltip = tooltip or axis_label(name)
         tooltip += f"; at most {LIMITS[name]:,}" if name in LIMITS else ""
         words = name.replace("_", " ")
         self.number = widgets.FloatText(value, description=words, tooltip=f"{tooltip}: type a number")

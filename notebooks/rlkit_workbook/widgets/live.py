@@ -11,38 +11,32 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL
-from rlkit_mini.agents.agent import SWEEPABLE, Agent
+from rlkit_mini.agents import offline
+from rlkit_mini.agents.agent import Agent
+from rlkit_mini.agents.settings import SETTINGS, is_swept
 from rlkit_mini.data.sets import load_dataset
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.evaluation.judging import Judgement, _judge, _snapshot
 from rlkit_mini.evaluation.measures import bootstrap_interval, interquartile_mean
-from rlkit_mini.names import Catalogue
 from rlkit_mini.oracle import Oracle, solved
 from rlkit_mini.training import TrainingDivergedError, train_offline
 
-ALGORITHMS = Catalogue("algorithm", {agent.__name__: agent for agent in (BC, DQN, CQL, AWAC, IQL)})
-STEPS = {  # the values that a slider offers, evenly spaced to the eye; whoever wants another one types it
-    "alpha": (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100),
-    "expectile": (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99),
-    "temperature": (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10, 20, 50, 100),
-    "learning_rate": (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1),
-    "actor_learning_rate": (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1),
-    "batch_size": (8, 16, 32, 64, 128, 256, 512),
-    "target_period": (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
-    "seeds": (1, 2, 4, 8, 12, 16),
-    "updates": (100, 200, 500, 1000, 2000, 4000, 10_000, 20_000),
-}
-LIMITS = {name: STEPS[name][-1] for name in ("batch_size", "seeds", "updates")}  # what a visitor may ask for
+COUNTS = {"seeds": (1, 2, 4, 8, 12, 16), "updates": (100, 200, 500, 1000, 2000, 4000, 10_000, 20_000)}  # on sliders
+
+
+def steps_of(name: str) -> tuple[float, ...]:
+    """The values that a slider offers."""
+    return COUNTS[name] if name in COUNTS else SETTINGS[name].steps
+
+
+LIMITS = {name: steps_of(name)[-1] for name in ("batch_size", "seeds", "updates")}  # what a visitor may ask for
 SECONDS = 180  # after which a training pauses by itself
 
 
 def defaults(algorithm: str) -> dict[str, float]:
     """The hyperparameters of an algorithm that can be set here, its own first, with the values it has by default."""
-    found = {}
-    for kind in reversed(ALGORITHMS[algorithm].__mro__):
-        found |= {name: entry.default for name, entry in inspect.signature(kind.__init__).parameters.items()}
-    return {name: found[name] for name in STEPS if name in found and name not in LIMITS.keys() - {"batch_size"}}
+    found = offline()[algorithm].load().defaults()
+    return {name: found[name] for name, setting in SETTINGS.items() if setting.steps and name in found}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,11 +71,11 @@ class Settings:
         """A fresh agent; raises ValueError in one line where a value is outside its range or this panel's limits."""
         for name, value in (self.hyperparameters | {"seeds": self.seeds}).items():
             check_limit(name, value)
-        return ALGORITHMS[self.algorithm](seeds=self.seeds, **self.hyperparameters)
+        return offline()[self.algorithm].load()(seeds=self.seeds, **self.hyperparameters)
 
     def __str__(self) -> str:
-        own = next(iter(inspect.signature(ALGORITHMS[self.algorithm]).parameters))  # always named, as CQL's alpha
-        shown = {name: value for name, value in self.hyperparameters.items() if name == own and name in SWEEPABLE}
+        own = next(iter(inspect.signature(offline()[self.algorithm].load()).parameters))  # always named, as CQL's alpha
+        shown = {name: value for name, value in self.hyperparameters.items() if name == own and is_swept(name)}
         shown |= self.changed()
         return ", ".join([self.algorithm, *(f"{name.replace('_', ' ')} {value:g}" for name, value in shown.items())])
 

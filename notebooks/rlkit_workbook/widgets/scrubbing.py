@@ -9,7 +9,7 @@ import ipywidgets as widgets
 
 from rlkit_mini.plots.style import label_of
 from rlkit_workbook.panels.exploration import ExplorationFigure
-from rlkit_workbook.panels.redrawn import MEANINGS
+from rlkit_workbook.panels.redrawn import axis_label
 from rlkit_workbook.panels.sweep import SweepFigure
 from rlkit_workbook.sweeps import ExplorationSweep, Sweep
 from rlkit_workbook.widgets.controls import AlternativeText, in_turn, picture
@@ -57,7 +57,7 @@ class Scrub(widgets.VBox):
             options=[(label_of(value), value) for value in values],
             value=value,
             description=name,
-            tooltip=f"{MEANINGS.get(name, name)}: drag, or use the arrow keys",
+            tooltip=f"{axis_label(name, self.sweep.algorithm)}: drag, or use the arrow keys",
             continuous_update=True,
             style={"description_width": "7em"},
             layout=widgets.Layout(width="600px", max_width="100%"),

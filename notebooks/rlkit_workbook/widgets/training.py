@@ -8,6 +8,7 @@ import time
 
 import ipywidgets as widgets
 
+from rlkit_mini.agents import offline
 from rlkit_mini.data.sets import list_datasets
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.names import Catalogue
@@ -23,7 +24,7 @@ from rlkit_workbook.widgets.controls import (
     picture,
     rows_of,
 )
-from rlkit_workbook.widgets.live import ALGORITHMS, Run, Settings, Source, Training, check_limit, defaults
+from rlkit_workbook.widgets.live import Run, Settings, Source, Training, check_limit, defaults
 from rlkit_workbook.widgets.live_figures import LiveFigure, run_in_words
 
 MOST_PINS = 6
@@ -50,9 +51,9 @@ class LiveTrainer(widgets.VBox):
         self.pins: list[Run] = []
         self.on_end = []
         self._figure, self._lock, self._drawn, self.turn = None, threading.RLock(), 0.0, threading.RLock()
-        ALGORITHMS[algorithm]  # raises with the closest names
+        offline()[algorithm]  # raises with the closest names
         tip = "what learns from the data"
-        self.algorithm = choice("algorithm", list(ALGORITHMS), tip, algorithm)
+        self.algorithm = choice("algorithm", list(offline()), tip, algorithm)
         self.dataset = choice("data set", list(self.sources), "the steps to learn from", known[dataset].name)
         self._population = {"seeds": NumberField("seeds", seeds), "updates": NumberField("updates", updates)}
         self._population["updates"].number.tooltip = "updates in all: type a number"

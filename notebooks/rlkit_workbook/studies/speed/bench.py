@@ -38,7 +38,7 @@ from rlkit_workbook.widgets import live_trainer
 
 AGENTS = {"DQN": DQN, "CQL": CQL, "AWAC": AWAC, "IQL": IQL}
 CONFIGURATIONS = {
-    "course": {"features": "position", "batch_size": 128, "target_period": 300},
+    "course": {"features": "raw", "batch_size": 128, "target_period": 300},
     "default": {},
 }
 SHARE = "share of the matrix product's rate"
@@ -346,7 +346,7 @@ class Peer:
         }
         settings = {name: getattr(agent, name) for name in ("hidden", "batch_size", "target_period", "learning_rate")}
         settings |= {"discount": agent.discount, "alpha": getattr(agent, "alpha", None)}
-        settings["activation"] = {"fourier": "relu", "position": "tanh"}[agent.features]
+        settings["activation"] = {"fourier": "relu", "raw": "tanh"}[agent.features]
         with tempfile.TemporaryDirectory() as folder:
             np.savez(f"{folder}/request.npz", **{name: column.numpy() for name, column in columns.items()})
             self.process = subprocess.Popen(
