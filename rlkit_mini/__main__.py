@@ -10,11 +10,12 @@ from pathlib import Path
 import tyro
 
 from rlkit_mini.data.sets import save_dataset
-from rlkit_mini.experiments import EXPERIMENTS, Experiment, as_row, run_exploration, run_fine_tuning, run_training
+from rlkit_mini.experiments import EXPERIMENTS, Experiment
 from rlkit_mini.files import whole_file
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots.runs import draw_exploration, draw_fine_tuning, draw_training
 from rlkit_mini.plots.style import save_figure
+from rlkit_mini.running import as_row, run_experiment
 from rlkit_mini.tables import Table
 from rlkit_mini.training import use_one_thread
 
@@ -29,8 +30,7 @@ def list_experiments() -> None:
     """List the experiments, what each does, and where its settings differ from the course's."""
     width = max(map(len, EXPERIMENTS))
     for row in EXPERIMENTS.values():
-        unit = "steps" if row.command == "explore" else "updates"
-        print(f"{row.name:{width}}  {row.command:8}  {row.steps:>6,} {unit:7}  {row.dataset:31} {row.differences()}")
+        print(f"{row.name:{width}}  {row.command:8}  {row.words()}; {row.differences()}")
 
 
 @app.command
@@ -56,7 +56,7 @@ def explore(
         course: the course's own settings.
         overwrite: replace data sets of these ids.
     """
-    experiment = _named(name, "explore")
+    experiment = _named(name, "explore", course, steps=steps)
     use_one_thread()
     for folder in (dataset_dir / "pointmass", out / name):
         _check_writable(folder)
@@ -65,7 +65,7 @@ def explore(
     there = [dataset_id for dataset_id in ids if (root / dataset_id).exists()]
     if there and not overwrite:
         raise FileExistsError(f"{there[0]} is in {dataset_dir} already; pass --overwrite, or another --dataset-dir")
-    result = run_exploration(experiment, seeds, steps, log_interval, course)
+    result = run_experiment(experiment, seeds, log_interval)
     root.mkdir(parents=True, exist_ok=True)
     os.environ["MINARI_DATASETS_PATH"] = str(root)
     oracle = Oracle(result.data[0].maze)
@@ -73,13 +73,13 @@ def explore(
         save_dataset(
             dataset_id,
             data,
-            algorithm=experiment.agent.__name__,
+            algorithm=experiment.agent,
             description=f"{name}, {len(data):,} steps, seed {seed}.",
             reference_returns=(oracle.random_return, oracle.optimal_return),
             overwrite=overwrite,
         )
     print(Table([as_row(result.summary)]))
-    _write(out / name, result.summary, draw_exploration({experiment.agent.__name__.removesuffix("Agent"): result}))
+    _write(out / name, result.summary, draw_exploration({experiment.agent.removesuffix("Agent"): result}))
 
 
 @app.command
@@ -103,13 +103,13 @@ def train(
         out: where the table (JSON), the figure and the trained agent go.
         course: the course's own settings.
     """
-    experiment = _named(name, "train")
+    experiment = _named(name, "train", course, updates=steps)
     use_one_thread()
     _check_writable(out / name)
     _use_datasets_in(dataset_dir)
-    result = run_training(experiment, seeds, steps, log_interval, course)
+    result = run_experiment(experiment, seeds, log_interval)
     print(Table([as_row(result.summary)]))
-    _write(out / name, result.summary, draw_training({experiment.agent.__name__: result}))
+    _write(out / name, result.summary, draw_training({experiment.agent: result}))
     result.agent.save(out / name / "agent.safetensors")
 
 
@@ -136,21 +136,22 @@ def finetune(
         out: where the table (JSON), the figure and the trained agent go.
         course: the course's own settings.
     """
-    experiment = _named(name, "finetune")
+    experiment = _named(name, "finetune", course, updates=steps, online_steps=online_steps)
     use_one_thread()
     _check_writable(out / name)
     _use_datasets_in(dataset_dir)
-    result = run_fine_tuning(experiment, seeds, steps, online_steps, log_interval, course)
+    result = run_experiment(experiment, seeds, log_interval)
     print(Table([as_row(result.summary)]))
-    _write(out / name, result.summary, draw_fine_tuning({experiment.agent.__name__: result.summary}))
+    _write(out / name, result.summary, draw_fine_tuning({experiment.agent: result.summary}))
     result.agent.save(out / name / "agent.safetensors")
 
 
-def _named(name: str, command: str) -> Experiment:
+def _named(name: str, command: str, course: bool = False, **changes: int | None) -> Experiment:
     experiment = EXPERIMENTS[name]
     if experiment.command != command:
         raise ValueError(f"{name} is run by `{experiment.command} {name}`")
-    return experiment
+    experiment = experiment.as_in_the_course() if course else experiment
+    return experiment.changed(**{word: value for word, value in changes.items() if value is not None})
 
 
 def _check_writable(folder: Path) -> None:

@@ -14,9 +14,10 @@ from rlkit_mini.plots.style import save_figure
 from rlkit_workbook.panels.sweep import SweepFigure
 from rlkit_workbook.panels.tables import sweep_table
 from rlkit_workbook.results import RESULTS
+from rlkit_workbook.studies.parts import processes
 from rlkit_workbook.studies.report import markdown, run_report
 from rlkit_workbook.studies.report_figures import FIGURES
-from rlkit_workbook.studies.sweeping import grid_of, processes
+from rlkit_workbook.studies.sweeping import grid_of
 from rlkit_workbook.studies.sweeping import sweep as run_sweep
 
 PAGES = {"report": "RESULTS.md", "bench": "BENCH.md"}  # beside the data and the figures that they show
@@ -31,27 +32,25 @@ def sweep(
     grid: tyro.conf.UseAppendAction[tuple[str, ...]],
     seeds: int = 8,
     workers: int | None = None,
-    scheduler: str | None = None,
     dataset_dir: Path | None = None,
     out: Path = Path("results"),
 ) -> None:
-    """Train over a grid of settings, on one machine or many; a second call trains only what is missing.
+    """Train over a grid of settings; a second call trains only what is missing.
 
     Args:
         name: of a training; see `list`.
-        grid: a setting and its values, alpha=0,0.1,1; once for each. Also steps=1000,5000 (updates, as in `train`) and
+        grid: a setting and its values, alpha=0,0.1,1; once for each. Also updates=1000,5000 and
             dataset=pointmass/medium-lazy-v0,walked/medium-0.1.
         seeds: members of each setting.
         workers: processes side by side on this machine; default none but this one.
-        scheduler: of a Dask cluster that trains, such as tcp://host:8786.
-        dataset_dir: where the data sets are; default the committed ones. A cluster's workers look for their own.
+        dataset_dir: where the data sets are; default the committed ones.
         out: where returns (JSON), the figure, the sweep for the slider and the finished parts go.
     """
     experiment = _named(name, "train")
     for folder in (out / name, out / "sweeps"):
         _check_writable(folder)
     _use_datasets_in(dataset_dir)
-    with processes(workers, scheduler) as executor:
+    with processes(workers) as executor:
         result = run_sweep(experiment, grid_of(grid), seeds, executor, folder=out / "sweeps")
     returns = [
         setting | {"returns": result.returns[-1, *result.index(setting)].tolist()} for setting in result.settings
@@ -96,23 +95,31 @@ def report(
 
 
 @app.command
-def bench(seconds: float = 1.0, device: str = "cpu", out: Path = Path("results/bench"), publish: bool = False) -> None:
-    """Measure how long trainings take on this machine; some minutes.
+def bench(
+    seconds: float = 1.0,
+    device: str = "cpu",
+    peer: Path | None = None,
+    out: Path = Path("results/bench"),
+    publish: bool = False,
+) -> None:
+    """Measure how fast everything is on this machine, and what a plain training loop does in the same run.
 
     Args:
         seconds: to measure each rate.
         device: that populations train on, such as cuda.
-        out: where tables and data go.
-        publish: also put the tables into figures/BENCH.md, with the data beside it.
+        peer: the Python of an environment with d3rlpy, to measure it as well; `make bench-peer` makes one.
+        out: where tables, data and figure go.
+        publish: also put the tables into figures/BENCH.md, with data and figure beside them.
     """
-    from rlkit_workbook.studies.speed.bench import markdown, run_benchmark
+    from rlkit_workbook.studies.speed import bench, bench_figures
 
     _check_writable(out)
-    results = run_benchmark(seconds, device)
-    tables = markdown(results)
+    results = bench.run_benchmark(seconds, device, peer)
+    tables = bench.markdown(results)
     for folder in [out] + [RESULTS] * publish:
         with whole_file(folder / "bench.json") as part:
             part.write_text(json.dumps(results, indent=1) + "\n")
+        save_figure(bench_figures.draw_speed(results), "bench_speed", folder)
     with whole_file(out / "bench.md") as part:
         part.write_text(tables + "\n", encoding="utf-8")
     if publish:

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from rlkit_mini.__main__ import main
-from rlkit_mini.experiments import EXPERIMENTS, run_exploration, run_fine_tuning, run_training
+from rlkit_mini.experiments import EXPERIMENTS, read_experiments
 from rlkit_mini.names import UnknownNameError
+from rlkit_mini.running import run_experiment
 
 BLOG = (
     *(f"pointmass_{maze}_{agent}" for maze in ("easy", "medium", "hard") for agent in ("random", "rnd")),
@@ -45,16 +46,16 @@ def command(*arguments, cwd):
 def test_every_name_runs(name):
     row = EXPERIMENTS[name]
     if row.command == "explore":
-        summary = run_exploration(row, seeds=2, steps=80).summary
+        summary = run_experiment(row.changed(steps=80), seeds=2).summary
         assert summary["steps"] == 80
         assert all(0 < share < 1 for share in summary["coverage"])
         return
     if row.command == "finetune":
-        result = run_fine_tuning(row, seeds=2, steps=3, online_steps=2, log_interval=1)
+        result = run_experiment(row.changed(updates=3, online_steps=2), seeds=2, log_interval=1)
         assert result.history.updates.tolist() == result.control.updates.tolist() == [1, 2, 3, 4, 5]
         assert result.history.returns[:3].tolist() == result.control.returns[:3].tolist()
         assert (result.summary["online_from"], len(result.history.collected[1])) == (3, 2)
-    summary = result.summary if row.command == "finetune" else run_training(row, seeds=2, steps=3).summary
+    summary = result.summary if row.command == "finetune" else run_experiment(row.changed(updates=3), seeds=2).summary
     assert summary["updates"] == 3 + 2 * (row.command == "finetune")
     assert len(summary["returns"]) == 2
     assert summary["worst"] <= summary["interquartile_mean"] <= summary["optimal_return"] + 1e-9
@@ -62,17 +63,16 @@ def test_every_name_runs(name):
 
 @pytest.mark.parametrize("name", ["pointmass_hard_rnd", "pointmass_medium_cql"])
 def test_the_courses_own_settings_run(name):
-    row = EXPERIMENTS[name]
-    explores = row.command == "explore"
-    run = run_exploration if explores else run_training
-    assert run(row, seeds=1, steps=130 if explores else 2, course=True).summary
-    agent = row.make_agent(1, course=True)
+    row = EXPERIMENTS[name].as_in_the_course()
+    length = {"steps": 130} if row.command == "explore" else {"updates": 2}
+    assert run_experiment(row.changed(**length), seeds=1).summary
+    agent = row.make_agent()
     assert (agent.features, agent.target_period, agent.batch_size) == ("raw", 300, 128)
 
 
 @pytest.mark.parametrize("name", ["pointmass_medium_awac", "pointmass_hard_iql"])
 def test_the_courses_actors_are_wider_than_its_critics(name):
-    agent = EXPERIMENTS[name].make_agent(1, course=True)
+    agent = EXPERIMENTS[name].as_in_the_course().make_agent()
     assert tuple(agent.actor.network.layers[0][0].shape) == (1, 128, 2)
     assert tuple(agent.critic.layers[0][0].shape) == (1, 64, 2)
 
@@ -80,6 +80,51 @@ def test_the_courses_actors_are_wider_than_its_critics(name):
 def test_an_unknown_name_gives_the_closest():
     with pytest.raises(UnknownNameError, match="pointmass_medium_cql"):
         EXPERIMENTS["pointmass_medum_cql"]
+
+
+MINE = """
+[mine]
+agent = "CQL"
+dataset = "pointmass/medium-lazy-v0"
+updates = 20
+alpha = 3.0
+course = { updates = 30, alpha = 1.0, target_period = 300 }
+"""
+
+
+def test_a_reader_adds_a_row_and_the_course_replaces_what_it_names(tmp_path):
+    (tmp_path / "mine.toml").write_text(MINE)
+    row = read_experiments(tmp_path / "mine.toml")["mine"]
+    assert (row.command, row.updates, row.make_agent(2).alpha) == ("train", 20, 3.0)
+    course = row.as_in_the_course()
+    agent = course.make_agent(2)
+    assert (course.updates, agent.alpha, agent.target_period) == (30, 1.0, 300)
+    assert row.words() == "medium-lazy, 20 updates, alpha 3.0"
+    assert row.differences() == "course: updates 30, alpha 1.0, target_period 300"
+    assert run_experiment(row, seeds=1).summary["agent"] == {"algorithm": "CQL", **row.make_agent().configuration}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ('agent = "CQL"', 'agent = "CQI"', "unknown algorithm 'CQI'; did you mean 'CQL'"),
+        ("updates = 20", "", "experiment mine has no updates; expected agent, dataset, updates and any settings"),
+        ("updates = 20", 'maze = "medium"', "experiment mine has no steps; expected agent, dataset, maze, steps"),
+        ("updates = 20", 'maze = "huge"\nsteps = 3', "unknown maze 'huge'"),
+        ("alpha = 3.0", "alpha = ", "mine.toml is no TOML"),
+    ],
+)
+def test_a_row_that_says_too_little_is_told(before, after, words, tmp_path):
+    (tmp_path / "mine.toml").write_text(MINE.replace(before, after))
+    with pytest.raises((KeyError, ValueError), match=words) as error:
+        read_experiments(tmp_path / "mine.toml")
+    assert "\n" not in str(error.value)
+
+
+def test_a_setting_that_the_agent_does_not_have_is_told_with_the_experiments_name(tmp_path):
+    (tmp_path / "mine.toml").write_text(MINE.replace("alpha = 3.0", "alhpa = 3.0"))
+    with pytest.raises(ValueError, match="mine: CQL has no setting 'alhpa'; did you mean 'alpha'"):
+        read_experiments(tmp_path / "mine.toml")["mine"].make_agent()
 
 
 def test_list_shows_every_experiment(tmp_path):

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import time
@@ -13,19 +14,20 @@ import numpy as np
 import pytest
 
 from rlkit_mini import Oracle, load_dataset, train_offline
-from rlkit_mini.agents import BC, CQL
+from rlkit_mini.agents import ALGORITHMS, BC, CQL
 from rlkit_mini.experiments import EXPERIMENTS
 from rlkit_mini.training import TrainingDivergedError
 from rlkit_workbook.__main__ import main
 from rlkit_workbook.panels.sweep import SweepFigure
 from rlkit_workbook.studies import sweeping
 from rlkit_workbook.studies.ablations import data_by_name
-from rlkit_workbook.studies.sweeping import MEMBERS, cut, grid_of, processes, sweep
+from rlkit_workbook.studies.parts import CutShortError, processes
+from rlkit_workbook.studies.sweeping import MEMBERS, cut, grid_of, sweep
 from rlkit_workbook.sweeps import BY_SETTING
 
 NAME = "pointmass_medium_cql"
 DATA = ["pointmass/medium-lazy-v0", "walked/medium-0.1"]
-GRID = {"steps": [6, 12], "alpha": [0, 1], "dataset": DATA}
+GRID = {"updates": [6, 12], "alpha": [0, 1], "dataset": DATA}
 QUIET = {"evaluations": 3, "progress": False}
 
 
@@ -41,34 +43,33 @@ def assert_same_bits(one, other):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
-def test_every_setting_is_in_exactly_one_part_and_keeps_its_seeds_together():
+def test_every_setting_is_in_exactly_one_block_and_keeps_its_seeds_together():
     grid = {"alpha": list(range(10)), "temperature": [0.5, 1, 2], "batch_size": [32, 64], "dataset": DATA}
     for seeds in (1, 8, 100):
-        parts, taken = cut(EXPERIMENTS[NAME], grid, seeds), np.zeros((10, 3, 2, 2), dtype=int)
-        for part in parts:
-            taken[part.where] += 1
-            assert len(part.settings["alpha"]) * len(part.settings["temperature"]) * seeds <= max(MEMBERS, seeds)
-            assert len(part.seeds) == seeds
-            assert part.dataset == DATA[part.where[3].start]
-            assert part.settings["batch_size"] == grid["batch_size"][part.where[2].start]
+        taken = np.zeros((10, 3, 2, 2), dtype=int)
+        for block in cut(EXPERIMENTS[NAME], grid, seeds):
+            taken[block.where] += 1
+            settings = block.experiment.settings
+            assert len(settings["alpha"]) * len(settings["temperature"]) * seeds <= max(MEMBERS, seeds)
+            assert len(block.seeds) == seeds
+            assert block.experiment.dataset == DATA[block.where[3].start]
+            assert settings["batch_size"] == grid["batch_size"][block.where[2].start]
         assert (taken == 1).all()
     assert len(cut(EXPERIMENTS[NAME], {"alpha": [0, 1, 2]}, 8)) == 1, "what can train together does"
 
 
-def test_a_part_carries_no_data():
-    import pickle
-
-    for part in cut(EXPERIMENTS[NAME], GRID, 2):
-        assert len(pickle.dumps(part)) < 1000
+def test_a_block_carries_no_data():
+    for block in cut(EXPERIMENTS[NAME], GRID, 2):
+        assert len(pickle.dumps(block)) < 2000
 
 
-@pytest.mark.parametrize(("steps", "alpha"), list(itertools.product(GRID["steps"], GRID["alpha"])))
-def test_members_are_those_that_train_alone(here, steps, alpha):
+@pytest.mark.parametrize(("updates", "alpha"), list(itertools.product(GRID["updates"], GRID["alpha"])))
+def test_members_are_those_that_train_alone(here, updates, alpha):
     data = load_dataset(DATA[0])
     oracle = Oracle(data.maze)
     agent = CQL(alpha=float(alpha), seeds=2)
-    history = train_offline(agent, data, steps, oracle, evaluations=3, progress=False)
-    at = here.index({"steps": steps, "alpha": alpha, "dataset": DATA[0]})
+    history = train_offline(agent, data, updates, oracle, evaluations=3, progress=False)
+    at = here.index({"updates": updates, "alpha": alpha, "dataset": DATA[0]})
     assert here.updates_at(at).tolist() == history.updates.tolist()
     np.testing.assert_allclose(here.returns[:, *at], history.returns, rtol=0.02)
     policy = agent.policy(oracle.observations).numpy()
@@ -78,14 +79,14 @@ def test_members_are_those_that_train_alone(here, steps, alpha):
 
 def test_each_seed_learns_from_the_walk_of_its_own(tmp_path):
     grid = {"dataset": ["walked/medium-0.3", "walked/medium-0.3-seed1"]}
-    row = dataclasses.replace(EXPERIMENTS[NAME], agent=BC, settings={}, steps=12)
+    row = dataclasses.replace(EXPERIMENTS[NAME], agent="BC", settings={}, updates=12)
     both = sweep(row, grid, [1, 0], folder=tmp_path, **QUIET)
     assert both.returns[:, 0, 0].tolist() == both.returns[:, 1, 0].tolist()
     assert both.true_start[0, 1] != both.true_start[1, 1]
 
 
 def test_who_learns_no_values_believes_nothing(tmp_path):
-    row = dataclasses.replace(EXPERIMENTS[NAME], agent=BC, settings={}, steps=4)
+    row = dataclasses.replace(EXPERIMENTS[NAME], agent="BC", settings={}, updates=4)
     clones = sweep(row, {"dataset": DATA}, 1, folder=tmp_path, **QUIET)
     assert np.isnan(clones.believed_start).all()
     assert np.isnan(clones.overestimation).all()
@@ -135,28 +136,33 @@ def test_a_second_call_trains_only_what_is_missing_or_damaged(here, tmp_path, mo
     lost.unlink()
     damaged.write_bytes(damaged.read_bytes()[:1000])
     written = [file.stat().st_mtime_ns for file in kept]
-    trained, train_part = [], sweeping.train_part
-    monkeypatch.setattr(sweeping, "train_part", lambda part: trained.append(part.file) or train_part(part))
+    trained, train_block = [], sweeping.train_block
+    monkeypatch.setattr(sweeping, "train_block", lambda block: trained.append(block.file()) or train_block(block))
     assert_same_bits(sweep(NAME, GRID, 2, folder=tmp_path, **QUIET), here)
     assert sorted(trained) == [lost.name, damaged.name]
     assert [file.stat().st_mtime_ns for file in kept] == written
 
 
-def test_a_finished_part_is_known_by_all_its_settings():
+def test_a_finished_block_is_known_by_all_its_settings_and_its_data(monkeypatch):
+    monkeypatch.setitem(ALGORITHMS, "Other", ALGORITHMS["CQL"])
+
     def file(row=EXPERIMENTS[NAME], seeds=2, evaluations=3, **grid):
-        return cut(row, {"alpha": [1]} | grid, seeds, evaluations)[0].file
+        return cut(row, {"alpha": [1]} | grid, seeds, evaluations)[0].file()
 
     changed = [
         file(alpha=[2]),
         file(seeds=[0, 2]),
         file(evaluations=4),
-        file(steps=[5]),
+        file(updates=[5]),
         file(dataset=DATA[:1]),
         file(learning_rate=[0.1]),
-        file(dataclasses.replace(EXPERIMENTS[NAME], agent=type("Other", (CQL,), {}))),
+        file(EXPERIMENTS[NAME].changed(agent="Other")),
     ]
     assert len({file(), *changed}) == 1 + len(changed)
     assert file() == file(learning_rate=[1e-3]), "a default is a setting as well"
+    before = file()
+    monkeypatch.setattr(sweeping, "checksum", lambda name: "collected anew")
+    assert file() != before
 
 
 DIVERGES = {"learning_rate": [1e30, 1e-3], "alpha": [0, 1]}
@@ -164,7 +170,7 @@ DIVERGES = {"learning_rate": [1e30, 1e-3], "alpha": [0, 1]}
 
 @pytest.mark.parametrize("workers", [None, 1])
 def test_a_failing_part_is_named_and_the_rest_is_kept(tmp_path, workers, capsys):
-    row = dataclasses.replace(EXPERIMENTS[NAME], steps=6)
+    row = EXPERIMENTS[NAME].changed(updates=6)
     with processes(workers) as executor, pytest.raises(RuntimeError) as error:
         sweep(row, DIVERGES, 2, executor, folder=tmp_path, **QUIET)
     first, second = str(error.value).splitlines()
@@ -172,22 +178,20 @@ def test_a_failing_part_is_named_and_the_rest_is_kept(tmp_path, workers, capsys)
     assert "learning_rate 1e+30" in second
     assert "diverged before update" in second
     (kept,) = tmp_path.iterdir()
-    assert kept.name in {part.file for part in cut(row, DIVERGES, 2, 3)}
+    assert kept.name in {block.file() for block in cut(row, DIVERGES, 2, 3)}
 
 
 def test_an_error_of_training_crosses_from_process_to_process():
-    import pickle
-
     again = pickle.loads(pickle.dumps(TrainingDivergedError("member 3 diverged", "the history")))
     assert (str(again), again.history) == ("member 3 diverged", "the history")
 
 
-def test_half_a_part_is_none(tmp_path, monkeypatch):
+def test_a_block_that_was_interrupted_ends_the_sweep_and_leaves_nothing(tmp_path, monkeypatch):
     def interrupted(agent, data, updates, *rest, **more):
         return train_offline(agent, data, updates // 2, *rest, **more)
 
     monkeypatch.setattr(sweeping, "train_offline", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(CutShortError, match="interrupted before 6 updates: CQL, dataset pointmass/medium-lazy-v0"):
         sweep(NAME, GRID, 1, folder=tmp_path, **QUIET)
     assert not list(tmp_path.iterdir())
 
@@ -201,7 +205,8 @@ def test_half_a_part_is_none(tmp_path, monkeypatch):
         (NAME, {"alpha": []}, r"alpha cannot be swept over \[\]"),
         (NAME, {"alpha": [1, 1.0]}, "distinct values"),
         (NAME, {"discount": [0.9]}, "judged at one discount"),
-        (NAME, {"steps": [0]}, "steps is 0.0; expected a whole number of updates"),
+        (NAME, {"updates": [0]}, "updates is 0.0; expected a whole number, at least 1"),
+        (NAME, {"agent": ["CQL", "DQN"]}, r"agent cannot be swept over \['CQL', 'DQN'\]; expected a setting"),
         (NAME, {"dataset": ["pointmass/medium-lasy-v0"]}, "did you mean 'pointmass/medium-lazy-v0'"),
         (NAME, {"dataset": ["walked/medium"]}, "expected such as walked/medium-0.1"),
         (NAME, {"dataset": ["drawn/medium-0.1-1.5"]}, "expected such as walked/medium-0.1"),
@@ -220,7 +225,8 @@ def test_what_cannot_be_trained_is_refused_before_anything_is(name, grid, words,
 
 def test_a_grid_in_words():
     assert grid_of(["alpha=0,1e-1", "dataset=a,b-1"]) == {"alpha": [0.0, 0.1], "dataset": ["a", "b-1"]}
-    for bad in (["alpha"], ["alpha="], ["=1"], ["alpha=1", "alpha=2"]):
+    assert grid_of(["steps=5,10"]) == grid_of(["updates=5,10"]) == {"updates": [5.0, 10.0]}
+    for bad in (["alpha"], ["alpha="], ["=1"], ["alpha=1", "alpha=2"], ["steps=1", "updates=2"]):
         with pytest.raises(ValueError, match="is no axis of a grid; expected"):
             grid_of(bad)
 
@@ -240,68 +246,41 @@ def test_the_command_line_writes_returns_figure_and_sweep(here, monkeypatch, tmp
     assert capsys.readouterr().out.count("walked/medium-0.1") == 4
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("--scheduler", "tcp://127.0.0.1:9"), "no scheduler answers (Timed out"),
-        (("--scheduler", "somewhere"), "no scheduler answers (missing port"),
-        (("--workers", "0"), "workers is 0 and scheduler None; expected at least one"),
-    ],
-)
-def test_without_a_cluster_there_is_one_line(words, message, monkeypatch, capsys, tmp_path):
+def test_without_workers_there_is_one_line(monkeypatch, capsys, tmp_path):
     with pytest.raises(SystemExit, match="2"):
-        run(monkeypatch, "sweep", NAME, "--grid", "alpha=1", "--out", str(tmp_path), *words)
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith(f"error: {message}")
+        run(monkeypatch, "sweep", NAME, "--grid", "alpha=1", "--out", str(tmp_path), "--workers", "0")
+    assert capsys.readouterr().err == "error: workers is 0; expected at least 1\n"
 
 
-# A real cluster: two workers, processes of their own, and a scheduler that is spoken to on a port
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    distributed = pytest.importorskip("distributed")
-    place = {"host": "127.0.0.1", "dashboard_address": None, "processes": True}
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **place) as started:
-        yield started
-
-
-def test_a_cluster_gives_the_same_bits(cluster, here, tmp_path):
-    with processes(scheduler=cluster.scheduler_address) as executor:
-        assert_same_bits(sweep(NAME, GRID, 2, executor, folder=tmp_path, **QUIET), here)
+def test_another_process_gives_the_same_bits(here, tmp_path):
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
-        assert_same_bits(sweep(NAME, GRID, 2, executor, folder=tmp_path / "other", **QUIET), here)
+        assert_same_bits(sweep(NAME, GRID, 2, executor, folder=tmp_path, **QUIET), here)
 
 
-def test_a_failing_part_on_a_cluster_is_named_and_the_rest_is_kept(cluster, tmp_path, capsys):
-    row = dataclasses.replace(EXPERIMENTS[NAME], steps=6)
-    with processes(scheduler=cluster.scheduler_address) as executor, pytest.raises(RuntimeError) as error:
-        sweep(row, DIVERGES, 2, executor, folder=tmp_path, **QUIET)
-    assert "learning_rate 1e+30" in str(error.value).splitlines()[1]
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_a_worker_killed_in_the_middle_costs_time_but_no_result(cluster, tmp_path):
-    from distributed import Client
-
+def test_a_worker_of_a_cluster_killed_in_the_middle_costs_time_but_no_result(tmp_path):
+    """On a real cluster: two workers, processes of their own, and a scheduler that is spoken to on a port."""
+    distributed = pytest.importorskip("distributed")
     grid = {"target_period": [40, 50, 60, 70], "alpha": [0, 1]}
-    row, alone = dataclasses.replace(EXPERIMENTS[NAME], steps=100), tmp_path / "alone"
-    expected = sweep(row, grid, 2, folder=alone, **QUIET)
+    row = EXPERIMENTS[NAME].changed(updates=100)
+    expected = sweep(row, grid, 2, folder=tmp_path / "alone", **QUIET)
     killed = []
 
-    def kill():
-        with Client(cluster.scheduler_address) as client:
-            while not killed:
-                busy = [worker for worker, tasks in client.processing().items() if tasks]
-                if busy:
-                    killed.append(client.run(os.getpid, workers=busy[:1])[busy[0]])
-                    os.kill(killed[0], signal.SIGKILL)
-                time.sleep(0.05)
+    def kill(client):
+        while not killed:
+            busy = [worker for worker, tasks in client.processing().items() if tasks]
+            if busy:
+                killed.append(client.run(os.getpid, workers=busy[:1])[busy[0]])
+                os.kill(killed[0], signal.SIGKILL)
+            time.sleep(0.05)
 
-    with processes(scheduler=cluster.scheduler_address) as executor:
-        killer = threading.Thread(target=kill)
+    place = {"host": "127.0.0.1", "dashboard_address": None, "processes": True}
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, **place) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        killer = threading.Thread(target=kill, args=(client,))
         killer.start()
+        executor = client.get_executor(retries=2)
         assert_same_bits(sweep(row, grid, 2, executor, folder=tmp_path / "cluster", **QUIET), expected)
         killer.join()
     assert killed

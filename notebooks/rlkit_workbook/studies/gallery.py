@@ -5,7 +5,6 @@ Committed as `figures/gallery.npz`, in a byte a half-cell; `open_gallery` gives 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,11 +12,12 @@ import numpy as np
 import tyro
 
 from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL
-from rlkit_mini.experiments import EXPERIMENTS
+from rlkit_mini.experiments import Experiment
 from rlkit_mini.files import whole_file
 from rlkit_workbook.results import RESULTS
 from rlkit_workbook.studies.ablations import KNOBS, SHARES
-from rlkit_workbook.studies.sweeping import processes, sweep
+from rlkit_workbook.studies.parts import processes
+from rlkit_workbook.studies.sweeping import sweep
 from rlkit_workbook.sweeps import WORST, Sweep, halved
 
 UPDATES, SEEDS, EVALUATIONS = 2_000, 8, 2
@@ -59,7 +59,6 @@ HALLS["collections"] = (  # one kind of data, collected eight times, and eight a
 def make_gallery(
     updates: int = UPDATES,
     workers: int | None = None,
-    scheduler: str | None = None,
     parts: Path = Path("results/gallery"),
     out: Path = RESULTS / "gallery.npz",
 ) -> None:
@@ -67,16 +66,16 @@ def make_gallery(
 
     Args:
         updates: of every member.
-        workers, scheduler: as of `python -m rlkit_mini sweep`.
+        workers: as of `python -m rlkit_workbook sweep`.
         parts: folder of the finished parts.
         out: the gallery's file.
     """
     arrays = {}
-    with processes(workers, scheduler) as executor:
-        for hall, (maze, agents, datasets) in HALLS.items():
+    with processes(workers) as executor:
+        for hall, (_, agents, datasets) in HALLS.items():
             for agent, grid in agents.items():
-                row = dataclasses.replace(EXPERIMENTS[f"pointmass_{maze}_dqn"], agent=agent, settings={}, steps=updates)
                 name, grid = f"{hall} {agent.__name__}", grid | {"dataset": datasets}
+                row = Experiment(name, agent.__name__, datasets[0], updates=updates)
                 print(name, flush=True)
                 done = sweep(row, grid, SEEDS, executor, evaluations=EVALUATIONS, folder=parts)
                 arrays |= {f"{name}/{key}": array for key, array in packed(done).items()}

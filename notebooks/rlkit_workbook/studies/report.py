@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import json
 import os
-import re
 from collections import Counter
-from concurrent.futures import as_completed
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL
 from rlkit_mini.data.sets import checksum, load_dataset
 from rlkit_mini.evaluation.choosing import fitted_q_evaluation, td_error
 from rlkit_mini.evaluation.judging import start_values
-from rlkit_mini.experiments import EXPERIMENTS, Experiment, as_row, run_exploration, run_fine_tuning, run_training
-from rlkit_mini.files import whole_file
+from rlkit_mini.experiments import EXPERIMENTS, Experiment
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.names import check_count
 from rlkit_mini.oracle import Oracle
+from rlkit_mini.running import as_row, run_experiment
 from rlkit_mini.tables import markdown_table, with_interval
 from rlkit_mini.training import train_offline
 from rlkit_workbook.faults import DIFFERENCES, EXPLORED, TRAINED, gap, run_difference
-from rlkit_workbook.studies.sweeping import processes
+from rlkit_workbook.studies.parts import Part, file_name, processes, run_parts
 
 DATA = ("medium-near-expert", "hard-near-expert", "medium-lazy", "medium-rnd")
 AGENTS = {
@@ -70,12 +66,8 @@ def parts() -> list[tuple[str, str]]:
 def run_part(kind: str, name: str, seeds: int, steps: int | None = None) -> dict:
     """The numbers of one part, ready for JSON."""
     torch.set_num_threads(1)
-    if kind == "explore":
-        return run_exploration(_experiment(name), seeds, steps, progress=False).summary
-    if kind == "train":
-        return run_training(_experiment(name), seeds, steps, progress=False).summary
-    if kind == "finetune":
-        return run_fine_tuning(_experiment(name), seeds, steps, steps, progress=False).summary
+    if kind in ("explore", "train", "finetune"):
+        return run_experiment(_experiment(name, steps), seeds, progress=False).summary
     if kind == "snippet":  # an explorer's control is another part's beginning
         sides = ("altered",) if DIFFERENCES[name].data in MAZES else ("altered", "control")
         return run_difference(name, seeds, steps, sides)
@@ -85,27 +77,39 @@ def run_part(kind: str, name: str, seeds: int, steps: int | None = None) -> dict
 def made_with(kind: str, name: str, seeds: int, steps: int | None) -> dict:
     """What a part's numbers follow from, ready for JSON: the settings of its agents, its data, its length."""
     if kind in ("explore", "train", "finetune"):
-        row = _experiment(name)
-        agents, data = [row.make_agent(seeds)], row.maze if kind == "explore" else row.dataset
-        length = [row.steps, row.online_steps]
+        row = _experiment(name, steps)
+        agents, data = [row.make_agent(seeds)], row.maze or row.dataset
+        length = [row.steps, row.updates, row.online_steps, row.online_epsilon]
     elif kind == "snippet":
         row = DIFFERENCES[name]
         agents = [row.altered(seeds=seeds), row.control(seeds=seeds)]
         data = row.data if row.data in MAZES else f"pointmass/{row.data}-v0"
-        length = [EXPLORED, TRAINED]
+        length = steps or [EXPLORED, TRAINED]
     else:
         before, _, after = name.partition(": ")
         agents = [AGENTS[label] for label in (CANDIDATES if kind == "choose" else [after])]
         agents = [agent(seeds=seeds, **settings) for agent, settings in agents]
-        data, length = f"pointmass/{after if kind == 'choose' else before}-v0", [UPDATES, CHECKPOINTS]
+        data = f"pointmass/{after if kind == 'choose' else before}-v0"
+        length = [steps or UPDATES, CHECKPOINTS]
     facts = {"agents": [{"agent": type(agent).__name__} | agent.configuration for agent in agents], "data": data}
-    facts |= {"checksum": None if data in MAZES else checksum(data), "steps": steps or length}
-    return json.loads(json.dumps(facts))  # as it is read back: lists for tuples
+    return facts | {"checksum": None if data in MAZES else checksum(data), "length": length}
 
 
-def _experiment(name: str) -> Experiment:
-    row = EXPERIMENTS[name.removesuffix("_control")]
-    return dataclasses.replace(row, name=name, settings={"rnd_weight": 0.0}) if name.endswith("_control") else row
+def _part(kind: str, name: str, seeds: int, steps: int | None) -> Part:
+    said, asked = f"{kind} {name}", (kind, name, seeds, steps)
+    return Part(said, file_name(said, made_with(*asked), ".json"), partial(_as_bytes, *asked))
+
+
+def _as_bytes(kind: str, name: str, seeds: int, steps: int | None) -> bytes:
+    return (json.dumps(run_part(kind, name, seeds, steps), indent=1) + "\n").encode()
+
+
+def _experiment(name: str, steps: int | None) -> Experiment:
+    """A row of the table, or the control of an exploration, of so many steps or updates."""
+    row = EXPERIMENTS[name.removesuffix("_control")].changed(name=name)
+    lengths = ("steps", "updates", "online_steps")
+    row = row.changed(**{length: steps for length in lengths if steps and getattr(row, length)})
+    return row.changed(rnd_weight=0.0) if name.endswith("_control") else row
 
 
 def _comparison(name: str, seeds: int, steps: int | None) -> dict:
@@ -116,7 +120,7 @@ def _comparison(name: str, seeds: int, steps: int | None) -> dict:
     agent, settings = AGENTS[label]
     agent = agent(seeds=seeds, **settings)
     train_offline(agent, data, updates=steps or UPDATES, progress=False)
-    act = functools.partial(agent.policy, greedy=not label.endswith("sampled"))
+    act = partial(agent.policy, greedy=not label.endswith("sampled"))
     policy, truth = act(oracle.observations).numpy(), oracle.evaluate(act)
     known = hasattr(agent, "q_values")
     believed = start_values(policy, agent.q_values(oracle.observations).numpy(), oracle) if known else None
@@ -160,44 +164,29 @@ def _choosing(name: str, seeds: int, steps: int | None) -> dict:
 
 
 def run_report(folder: Path, seeds: int = 8, steps: int | None = None, jobs: int | None = None) -> dict[str, dict]:
-    """All parts, in processes side by side; each is written at once, and on a second call only missing ones run.
+    """All parts, in processes side by side, name -> numbers; on a second call only missing ones run.
 
-    A part remembers what it was made with, and is missing where that has changed since, or where it cannot be read.
+    A part is missing where something that its numbers follow from has changed, or where its file cannot be read.
+
+    Raises:
+        ValueError: a count below 1. RuntimeError: parts failed, named with their reasons; the others are kept.
     """
     for name, count in (("steps", steps), ("jobs", jobs)):
         if count is not None:
             check_count(name, count)
-    results, missing = {}, []
-    for kind, name in parts():
-        file = re.sub("[^a-z0-9.]+", "-", f"{kind} {name}, {seeds} seeds, {steps or 'all'} steps".lower())
-        path, facts = folder / "parts" / f"{file}.json", made_with(kind, name, seeds, steps)
-        try:
-            part = json.loads(path.read_text())
-            if part["made_with"] != facts:
-                raise ValueError("out of date")
-            results[name] = part["result"]
-        except (OSError, ValueError, KeyError, TypeError):
-            missing.append((kind, name, path, facts))
+    needed = [(kind, name, seeds, steps) for kind, name in parts()]
     with processes(jobs or os.cpu_count()) as pool:
-        running = {pool.submit(run_part, *entry[:2], seeds, steps): entry for entry in missing}
-        try:
-            for future in tqdm(as_completed(running), total=len(running), desc="report", unit="part"):
-                kind, name, path, facts = running[future]
-                try:
-                    results[name] = future.result()
-                except Exception as error:
-                    raise RuntimeError(f"{kind} {name} failed ({error}); the parts that finished are kept") from None
-                with whole_file(path) as part:
-                    part.write_text(json.dumps({"made_with": facts, "result": results[name]}, indent=1) + "\n")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    results = {name: results[name] for _, name in parts()}
-    shared = {name: _as_comparison(name, results[twin]) for name, twin in SHARED.items() if twin in results}
+        numbers = run_parts([_part(*asked) for asked in needed], _read, folder / "parts", pool)
+    results = {name: found for (_, name, *_), found in zip(needed, numbers, strict=True)}
     for name in DIFFERENCES.keys() & results.keys():
         if "control" not in results[name]:
             results[name]["control"] = _beginning(results[f"pointmass_{results[name]['data']}_rnd"], EXPLORED)
+    shared = {name: _as_comparison(name, results[twin]) for name, twin in SHARED.items() if twin in results}
     return results | shared | (_beginnings(results[LONG_RUN]) if LONG_RUN in results else {})
+
+
+def _read(file: Path) -> dict:
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def _as_comparison(name: str, training: dict) -> dict:
