@@ -8,7 +8,7 @@ STUDENT := student
 export OMP_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: setup lab app test coverage lint notebooks student datasets bench-peer clean
+.PHONY: setup lab app test coverage lint notebooks student datasets clean
 
 setup: .venv/ready
 
@@ -62,16 +62,7 @@ student: setup
 datasets: setup
 	$(BIN)/python -m rlkit_workbook.studies.collecting --overwrite
 
-# How fast, beside d3rlpy, which pins other versions and so has an environment of its own; about five minutes, of both cores
-bench-peer: setup .venv-peer/ready
-	env -u OMP_NUM_THREADS $(BIN)/python -m rlkit_workbook bench --peer .venv-peer/bin/python --publish
-
-.venv-peer/ready: constraints.txt Makefile
-	$(PYTHON) -m venv .venv-peer
-	.venv-peer/bin/python -m pip install --quiet d3rlpy==2.8.1 $$(grep '^torch==' constraints.txt)
-	touch .venv-peer/ready
-
 clean:
-	rm -rf .venv .venv-peer build dist .coverage* .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv build dist .coverage* .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

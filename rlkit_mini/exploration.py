@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+from gymnasium.vector import AutoresetMode
 from tqdm.auto import trange
 
 from rlkit_mini.agents.agent import Agent, check_agent
@@ -13,7 +14,7 @@ from rlkit_mini.data.replay import Replay
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.mazes import Maze, check_maze
 from rlkit_mini.names import check_count
-from rlkit_mini.pointmass import ACTIONS, sample_actions, transition
+from rlkit_mini.pointmass import ACTIONS, PointmassVectorEnv, sample_actions
 
 LOOK = 500  # steps between two looks at whether the losses are finite
 
@@ -28,7 +29,7 @@ def explore(
 ) -> list[Transitions]:
     """Let each member act for `steps` steps in its own copy of the maze, learning after each if it learns.
 
-    An interruption keeps the steps made so far. A second call goes on with the agent's random streams, from the start.
+    An interruption keeps the steps made so far. A second call goes on from the start, with other noise.
 
     Args:
         on_step: called after each step with the number of steps made.
@@ -64,25 +65,24 @@ def interact(agent: Agent, maze: Maze, replay: Replay, epsilon: float = 0.0) -> 
     Args:
         epsilon: share of uniformly random actions, beside what the agent's own distribution draws.
     """
-    start = np.tile(np.array(maze.start, dtype=np.float64), (agent.members, 1))
-    agent.begin(torch.as_tensor(maze.observe(start[0]), device=agent.device))
-    positions, elapsed = start.copy(), np.zeros(agent.members, dtype=int)
+    environment = PointmassVectorEnv(agent.members, maze, autoreset_mode=AutoresetMode.SAME_STEP)
+    observations, _ = environment.reset(seed=agent.environment_seeds())
+    agent.begin(torch.as_tensor(observations[0], device=agent.device))
     while True:
-        observations = maze.observe(positions)
         probabilities = agent.policy(observations[:, None], greedy=False)[:, 0].cpu().numpy()
         probabilities = (1 - epsilon) * probabilities + epsilon / len(ACTIONS)
         actions = sample_actions(probabilities, agent.exploration.draw())
-        positions, rewards, terminations = transition(maze, positions, actions, agent.environment_noise.draw(2))
-        elapsed += 1
-        truncations = (elapsed >= maze.horizon) & ~terminations
+        begun, rewards, terminations, truncations, info = environment.step(actions)
+        next_observations = begun.copy()
+        if info:  # where an episode ended, the next one has begun already
+            next_observations[info["_final_obs"]] = np.stack(info["final_obs"][info["_final_obs"]])
         replay.add(
             observations=observations,
             actions=actions,
             rewards=rewards,
-            next_observations=maze.observe(positions),
+            next_observations=next_observations,
             terminations=terminations,
-            truncations=truncations,
+            truncations=truncations & ~terminations,
         )
-        ended = terminations | truncations
-        positions[ended], elapsed[ended] = maze.start, 0
+        observations = begun
         yield

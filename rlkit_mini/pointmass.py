@@ -8,12 +8,15 @@ lies outside the closed box or in a wall cell is not made. Each step costs 1; th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from rlkit_mini.mazes import MAZES, Maze
 from rlkit_mini.names import check_count
+from rlkit_mini.streams import Streams
 
 ACTIONS = np.array([[0, 0], [0, -1], [0, 1], [-1, 0], [1, 0]], dtype=np.float64)
 ACTION_NAMES = ("stay", "down", "up", "left", "right")
@@ -134,12 +137,15 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
 
     `autoreset_mode` is Gymnasium's NEXT_STEP (the step after an episode's end ignores its action and returns the reset
     observation with reward 0) or SAME_STEP (the episode's last observation is in `info["final_obs"]`).
+
+    `reset(seed=[...])` gives each copy the noise of a seed of its own, the same whoever else is there; with one seed
+    all draw from one generator.
     """
 
     def __init__(
         self,
         num_envs: int = 1,
-        maze: str = "medium",
+        maze: Maze | str = "medium",
         max_episode_steps: int | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
@@ -149,13 +155,15 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
         if self.autoreset_mode == AutoresetMode.DISABLED:
             raise ValueError("autoreset_mode is DISABLED; expected NEXT_STEP or SAME_STEP")
         self.metadata = PointmassEnv.metadata | {"autoreset_mode": self.autoreset_mode}
-        self.num_envs, self.maze, self.render_mode = num_envs, MAZES[maze], _known_render_mode(render_mode)
+        self.num_envs, self.render_mode = num_envs, _known_render_mode(render_mode)
+        self.maze = maze if isinstance(maze, Maze) else MAZES[maze]
         self.max_episode_steps = self.maze.horizon if max_episode_steps is None else max_episode_steps
         check_count("max_episode_steps", self.max_episode_steps)
         self.single_observation_space = gym.spaces.Box(0, 1, (2,), np.float32)
         self.single_action_space = gym.spaces.Discrete(len(ACTIONS))
         self.observation_space = gym.vector.utils.batch_space(self.single_observation_space, num_envs)
         self.action_space = gym.vector.utils.batch_space(self.single_action_space, num_envs)
+        self._streams: Streams | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -163,9 +171,17 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
         self.elapsed = np.zeros(self.num_envs, dtype=int)
         self.ended = np.zeros(self.num_envs, dtype=bool)
 
-    def reset(self, *, seed: int | None = None, options: dict | None = None):
-        _check_reset(seed, options)
-        super().reset(seed=seed)
+    def reset(self, *, seed: int | Sequence[int] | None = None, options: dict | None = None):
+        each = np.ndim(seed) > 0
+        if each and (len(seed) != self.num_envs or None in seed):
+            raise ValueError(f"seed is {seed!r}; expected one seed, or one for each of the {self.num_envs} copies")
+        for one in seed if each else [seed]:
+            _check_reset(one, options)
+        if each:
+            self._streams = Streams(seed, "environment", "standard_normal")
+        elif seed is not None:
+            self._streams = None
+            super().reset(seed=seed)
         self._begin()
         return self.maze.observe(self.positions), {}
 
@@ -176,7 +192,7 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
         if actions.min() < 0 or actions.max() >= len(ACTIONS):
             given = f"from {actions.min()} to {actions.max()}"
             raise ValueError(f"actions are {given}; expected integers from 0 to {len(ACTIONS) - 1}")
-        noise = self.np_random.standard_normal((self.num_envs, 2))
+        noise = self._streams.draw(2) if self._streams else self.np_random.standard_normal((self.num_envs, 2))
         positions, rewards, terminations = transition(self.maze, self.positions, actions.astype(int), noise)
         self.elapsed += 1
         if self.autoreset_mode == AutoresetMode.NEXT_STEP:  # those that had ended only go back to the start now

@@ -8,8 +8,10 @@ from rlkit_mini import MAZES, explore
 from rlkit_mini.agents import BC, DQN, RND, RandomAgent
 from rlkit_mini.evaluation.measures import coverage
 from rlkit_mini.mazes import Maze
+from rlkit_mini.pointmass import ACTIONS, NOISE_SCALE
 
 COLUMNS = ["observations", "actions", "rewards", "next_observations", "terminations", "truncations"]
+OPEN = Maze("open", np.zeros((100, 100), bool), start=(50, 50), goal=(0, 0), goal_radius=1, horizon=1000)
 each_agent = pytest.mark.parametrize("kind", [RandomAgent, RND, DQN, BC])
 
 
@@ -137,7 +139,34 @@ def test_rnd_covers_more_of_the_hard_maze_than_random_actions():
     assert rnd > 1.2 * random
 
 
-def test_a_second_exploration_is_another_one():
-    agent = RandomAgent(seeds=2)
-    first, second = (explore(agent, MAZES["easy"], 60, progress=False) for _ in range(2))
-    assert all(bits(one) != bits(other) for one, other in zip(first, second, strict=True))
+def noise_of(run):
+    """What drove each step, (n, 2), in a maze without walls."""
+    before, after = (run.maze.positions(places.numpy()) for places in (run.observations, run.next_observations))
+    return (after - before - ACTIONS[run.actions.numpy()]) / NOISE_SCALE
+
+
+def test_a_second_exploration_is_another_one_with_noise_of_its_own():
+    agents = [RandomAgent(seeds=2), RandomAgent(seeds=2)]
+    runs = [[explore(agent, OPEN, 60, progress=False) for _ in range(3)] for agent in agents]
+    assert [list(map(bits, run)) for run in runs[0]] == [list(map(bits, run)) for run in runs[1]]
+    noise = np.array([[noise_of(data) for data in run] for run in runs[0]])  # (explorations, members, steps, 2)
+    assert len(np.unique(noise.round(4))) > 0.95 * noise.size
+    assert abs(noise.std() - 1) < 0.1
+
+
+def test_an_agent_is_told_where_its_episodes_begin_before_it_acts_and_nothing_else():
+    calls = []
+
+    class Listener(RandomAgent):
+        def begin(self, start_observation):
+            calls.append(start_observation)
+
+        def policy(self, observations, greedy=True):
+            assert calls
+            return super().policy(observations, greedy)
+
+    agent = Listener(seeds=2)
+    before = set(vars(agent))
+    explore(agent, MAZES["easy"], 120, progress=False)
+    assert set(vars(agent)) == before
+    np.testing.assert_allclose(torch.stack(calls), [[0.1, 0.1]], rtol=1e-6)

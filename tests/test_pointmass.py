@@ -265,6 +265,31 @@ def test_many_points_are_reset_as_gymnasiums_own_vector_of_single_environments(m
     assert (ends > 5).all()  # episodes ended both ways
 
 
+def test_with_a_seed_each_a_copy_is_the_same_whoever_else_is_there(maze):
+    def path(seeds, copy):
+        vector = PointmassVectorEnv(len(seeds), maze)
+        vector.reset(seed=seeds)
+        return [vector.step(np.full(len(seeds), UP))[0][copy].tolist() for _ in range(50)]
+
+    assert path([5], 0) == path([1, 5, 8], 1) == path((5, 5), 0) == path(np.array([5, 5]), 1)
+    assert path([1, 5, 8], 0) != path([1, 5, 8], 1)
+
+
+def test_after_seeds_of_their_own_one_seed_is_for_all_again_and_none_goes_on():
+    vector = PointmassVectorEnv(2, "easy")
+
+    def steps(seed):
+        vector.reset(seed=seed)
+        return [vector.step([STAY, STAY])[0].tolist() for _ in range(5)]
+
+    one, each = steps(3), steps([3, 3])
+    assert all(left == right for left, right in each)
+    assert all(left != right for left, right in one)
+    assert steps(None) != each
+    assert steps(3) == one
+    assert steps([3, 3]) == each
+
+
 @each_mode
 def test_a_reset_at_any_time_begins_anew(mode):
     vector = PointmassVectorEnv(2, "easy", max_episode_steps=3, autoreset_mode=mode)

@@ -95,31 +95,23 @@ def report(
 
 
 @app.command
-def bench(
-    seconds: float = 1.0,
-    device: str = "cpu",
-    peer: Path | None = None,
-    out: Path = Path("results/bench"),
-    publish: bool = False,
-) -> None:
-    """Measure how fast everything is on this machine, and what a plain training loop does in the same run.
+def bench(seconds: float = 1.0, device: str = "cpu", out: Path = Path("results/bench"), publish: bool = False) -> None:
+    """Measure how long trainings take on this machine; some minutes.
 
     Args:
         seconds: to measure each rate.
         device: that populations train on, such as cuda.
-        peer: the Python of an environment with d3rlpy, to measure it as well; `make bench-peer` makes one.
-        out: where tables, data and figure go.
-        publish: also put the tables into figures/BENCH.md, with data and figure beside them.
+        out: where tables and data go.
+        publish: also put the tables into figures/BENCH.md, with the data beside it.
     """
-    from rlkit_workbook.studies.speed import bench, bench_figures
+    from rlkit_workbook.studies.speed.bench import markdown, run_benchmark
 
     _check_writable(out)
-    results = bench.run_benchmark(seconds, device, peer)
-    tables = bench.markdown(results)
+    results = run_benchmark(seconds, device)
+    tables = markdown(results)
     for folder in [out] + [RESULTS] * publish:
         with whole_file(folder / "bench.json") as part:
             part.write_text(json.dumps(results, indent=1) + "\n")
-        save_figure(bench_figures.draw_speed(results), "bench_speed", folder)
     with whole_file(out / "bench.md") as part:
         part.write_text(tables + "\n", encoding="utf-8")
     if publish:

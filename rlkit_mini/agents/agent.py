@@ -77,8 +77,8 @@ class Agent(nn.Module):
             setattr(self, name, value)
         self.configuration["seeds"] = distinct
         self.minibatches = Streams(self.seeds, "minibatches")
-        self.environment_noise = Streams(self.seeds, "environment", "standard_normal")
         self.exploration = Streams(self.seeds, "exploration actions")
+        self.runs = 0  # how often it has begun to act in environments
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
@@ -175,6 +175,13 @@ class Agent(nn.Module):
     def action_probabilities(self, observations: Tensor) -> Tensor:
         """The distribution that acts: (members, n, 2) -> (members, n, 5), without gradients."""
         raise NotImplementedError
+
+    def environment_seeds(self) -> list[int]:
+        """Seeds (members,) of the environments to act in next: the members' own, and each further time others."""
+        run, self.runs = self.runs, self.runs + 1
+        if not run:
+            return self.seeds.tolist()
+        return [int(np.random.SeedSequence([seed, run]).generate_state(1)[0]) for seed in self.seeds]
 
     def begin(self, start_observation: Tensor) -> None:
         """Told before the first of some steps in an environment: where its episodes start, (2,) on the agent's device.

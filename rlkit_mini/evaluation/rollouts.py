@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 
 from rlkit_mini.mazes import Maze, check_maze
 from rlkit_mini.names import check_count
-from rlkit_mini.pointmass import ACTIONS, sample_actions, transition
-
-if TYPE_CHECKING:
-    pass
+from rlkit_mini.pointmass import ACTIONS, PointmassVectorEnv, sample_actions
 
 
 def rollout_returns(policy, maze: Maze, episodes: int, seed: int = 0) -> np.ndarray:
@@ -23,15 +18,15 @@ def rollout_returns(policy, maze: Maze, episodes: int, seed: int = 0) -> np.ndar
     """
     check_maze(maze)
     check_count("episodes", episodes)
-    rng = np.random.default_rng(seed)
-    positions = np.tile(np.array(maze.start, dtype=np.float64), (episodes, 1))
+    environment = PointmassVectorEnv(episodes, maze)
+    observations, _ = environment.reset(seed=seed)
     returns, going = np.zeros(episodes), np.ones(episodes, dtype=bool)
     for _ in range(maze.horizon):
-        probabilities = np.asarray(_asked(policy, maze.observe(positions)))
+        probabilities = np.asarray(_asked(policy, observations))
         if probabilities.ndim != 2:
             raise ValueError(f"policy gives {probabilities.shape}; expected one policy's probabilities ({episodes}, 5)")
-        actions = sample_actions(probabilities, rng.random(episodes))
-        positions, rewards, terminations = transition(maze, positions, actions, rng.standard_normal((episodes, 2)))
+        actions = sample_actions(probabilities, environment.np_random.random(episodes))
+        observations, rewards, terminations, *_ = environment.step(actions)
         returns += rewards * going
         going &= ~terminations
     return returns

@@ -9,6 +9,8 @@ import torch
 
 from rlkit_mini import MAZES, Oracle, explore, fine_tune, load_dataset, train_offline
 from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL, RND, RandomAgent
+from rlkit_mini.mazes import Maze
+from rlkit_mini.pointmass import PointmassVectorEnv
 
 EASY = MAZES["easy"]
 OFFLINE = [BC, DQN, CQL, AWAC, IQL]
@@ -93,13 +95,19 @@ def test_members_of_different_seeds_share_no_noise_and_no_minibatch():
     for stream in (agent.minibatches, agent.exploration):
         drawn = stream.draw(1000)
         assert len(np.unique(drawn)) == drawn.size
-    noise = agent.environment_noise.draw(1000)
-    assert len(np.unique(noise)) == noise.size
+    environment = PointmassVectorEnv(3, Maze("open", np.zeros((99, 99), bool), (50, 50), (0, 0), 1, horizon=1000))
+    environment.reset(seed=agent.environment_seeds())
+    noise = [environment.step([0, 0, 0]) and environment.positions.copy() for _ in range(300)]
+    assert len(np.unique(noise)) == np.size(noise)
 
 
 def test_equal_seeds_under_different_settings_share_noise_and_minibatches():
     agent = CQL(alpha=[0.0, 1.0], seeds=2)
-    for stream in (agent.minibatches, agent.exploration, agent.environment_noise):
+    for _ in range(3):
+        seeds = agent.environment_seeds()
+        assert seeds[:2] == seeds[2:]
+        assert seeds[0] != seeds[1]
+    for stream in (agent.minibatches, agent.exploration):
         drawn = stream.draw(50)
         assert np.array_equal(drawn[:2], drawn[2:])
         assert not np.array_equal(drawn[0], drawn[1])
