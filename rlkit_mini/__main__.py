@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tyro
 
+from rlkit_mini.agents import ALGORITHMS
 from rlkit_mini.data.sets import save_dataset
 from rlkit_mini.experiments import EXPERIMENTS, Experiment
 from rlkit_mini.files import whole_file
@@ -27,8 +28,10 @@ Name = tyro.conf.Positional[str]
 
 @app.command(name="list")
 def list_experiments() -> None:
-    """List the experiments, what each does, and where its settings differ from the course's."""
+    """List the algorithms, then the experiments, what each does, and where its settings differ from the course's."""
     width = max(map(len, EXPERIMENTS))
+    for name, algorithm in ALGORITHMS.items():
+        print(f"{name:{width}}  {'explores' if algorithm.explores else 'learns from data'}")
     for row in EXPERIMENTS.values():
         print(f"{row.name:{width}}  {row.command:8}  {row.words()}; {row.differences()}")
 
