@@ -1,17 +1,42 @@
-"""What the repository promises outside its code: environments that agree, a README that tells the truth."""
+"""What the repository promises outside its code: environments that agree, and pages that tell the truth."""
 
+import importlib
 import itertools
 import json
 import re
 import tomllib
 from pathlib import Path
 
+import numpy as np
+import pytest
+import torch
 import yaml
 from packaging.requirements import Requirement
+
+from rlkit_mini import load_dataset
+from rlkit_mini.data.transitions import episode_returns
+from rlkit_mini.experiments import EXPERIMENTS
+from rlkit_workbook.exercises import EXERCISES
+from rlkit_workbook.exercises.checking import judge
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+HOUSES = {"rlkit_mini": ROOT / "rlkit_mini", "rlkit_workbook": ROOT / "notebooks" / "rlkit_workbook"}
+NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
+PAGES = {
+    name: (ROOT / name).read_text()
+    for name in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "datasets/README.md",
+        "figures/BENCH.md",
+        "figures/RESULTS.md",
+        "notebooks/INSTRUCTORS.md",
+        "rlkit_mini/README.md",
+    )
+}
+README = PAGES["README.md"]
 
 
 def requirements(*extras):
@@ -35,14 +60,19 @@ def test_every_requirement_is_pinned_within_its_range_for_ci():
         assert pins[requirement.name.lower()] in requirement.specifier, line
 
 
+def test_citation_names_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert (citation["version"], citation["license"]) == (PROJECT["version"], PROJECT["license"])
+
+
 def test_top_level_holds_what_was_asked_for():
-    tracked = {path.name for path in ROOT.iterdir()}
+    there = {path.name for path in ROOT.iterdir()}
     for name in ("notebooks", "rlkit_mini", "datasets", "figures", "tests", "environment.yml", "README.md", "LICENSE"):
-        assert name in tracked
+        assert name in there
 
 
 def test_every_figure_has_alternative_text():
-    for path in sorted(ROOT.glob("notebooks/*.ipynb")):
+    for path in NOTEBOOKS:
         outputs = [output for cell in json.loads(path.read_text())["cells"] for output in cell.get("outputs", [])]
         shown = [output["data"] for output in outputs if "data" in output]
         assert not [kind for data in shown for kind in data if kind.startswith("image/")], f"{path.name}: has no text"
@@ -50,21 +80,127 @@ def test_every_figure_has_alternative_text():
         words = [re.search('alt="([^"]*)"', image)[1] for image in images]
         assert all(len(text) > 40 for text in words), path.name
         assert len(set(words)) == len(words), f"{path.name}: two figures have the same words"
-    assert all(re.findall(r"!\[([^]]*)\]", (ROOT / "README.md").read_text()))
+    assert all(all(re.findall(r"!\[([^]]*)\]", page)) for page in PAGES.values())
 
 
-def test_readme_names_make_targets_and_files_that_exist():
-    readme = (ROOT / "README.md").read_text()
-    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    assert set(re.findall(r"`make ([\w-]+)", readme)) <= targets
-    for link in re.findall(r"\]\(([^)#:]+)\)", readme):
-        assert (ROOT / link).exists(), link
+# The pages
 
 
-def test_readme_commands_name_experiments_that_exist():
-    from rlkit_mini.experiments import EXPERIMENTS
+def without_code(page):
+    return re.sub("```.*?```", "", page, flags=re.DOTALL)
 
-    readme = (ROOT / "README.md").read_text()
-    names = re.findall(r"python -m rlkit_mini (?:explore|train) (\w+)", readme)
-    assert names
-    assert set(names) <= set(EXPERIMENTS)
+
+def code_of(page):
+    """Lines of code blocks, and code within sentences, without comments."""
+    blocks = re.findall(r"```\w*\n(.*?)```", page, flags=re.DOTALL)
+    spans = re.findall(r"`([^`\n]+)`", without_code(page))
+    return [line.partition("  #")[0].strip() for text in blocks + spans for line in text.splitlines()]
+
+
+def anchors(page):
+    """Of a page's headings."""
+    headings = re.findall("^#+ (.*)$", without_code(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name):
+    for file, anchor in re.findall(r"\]\(([^)#:]*)#?([\w-]*)\)", PAGES[name]):
+        target = ROOT / name if not file else (ROOT / name).parent / file
+        assert target.exists(), file
+        assert not anchor or anchor in anchors(target.read_text()), (file, anchor)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_commands_can_be_called(name, monkeypatch, capsys):
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    for line in code_of(PAGES[name]):
+        if line.startswith("make "):
+            assert line.split()[1] in targets, line
+        for module, words in re.findall(r"python -m (rlkit_[\w.]+) ?(.*)", line):
+            run = importlib.import_module(module if "." in module else f"{module}.__main__")
+            if words and words != "...":
+                assert_understood(run.main, words.split(), monkeypatch, capsys)
+
+
+def assert_understood(main, words, monkeypatch, capsys):
+    """That the subcommand has these options, and that these experiments exist."""
+    monkeypatch.setattr("sys.argv", ["python", words[0], "--help"])
+    with pytest.raises(SystemExit) as outcome:
+        main()
+    assert not outcome.value.code, words
+    told = capsys.readouterr().out
+    for word in words[1:]:
+        assert not word.startswith("--") or re.search(rf"{word}\b", told), (words, word)
+        assert not word.startswith("pointmass_") or word in EXPERIMENTS, (words, word)
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 150
+
+
+def test_the_checkers_remark_is_what_the_checker_says():
+    code, remark = re.search(r"```python\n(@exercise.*?)```\n\n```\n(.*?)```", README, flags=re.DOTALL).groups()
+    learner = {"exercise": lambda function: function, "torch": torch}
+    exec(code, learner)
+    box, _ = judge(EXERCISES["cql_penalty"], learner["cql_penalty"])
+    assert repr(box).startswith(remark)
+
+
+def test_the_table_of_notebooks_says_what_the_notebooks_say():
+    rows = re.findall(r"^\| \[.*?\]\((notebooks/.*?)\) \| .* \| (\d*) ?\| (\d*) ?\|$", README, flags=re.MULTILINE)
+    assert [ROOT / path for path, *_ in rows] == NOTEBOOKS
+    for path, minutes, exercises in rows:
+        head = "".join(json.loads((ROOT / path).read_text())["cells"][0]["source"])
+        assert re.findall(r"\*\*Time:?\*\*:? (\d+) minutes", head) == [minutes] * bool(minutes), path
+        number = re.search(r"\d\d", path)[0]
+        assert sum(item.texts["notebook"] == number for item in EXERCISES.values()) == int(exercises or 0), path
+
+
+def test_the_three_results_are_the_reports():
+    report = json.loads((ROOT / "figures" / "report.json").read_text())
+
+    def middle(part, field="returns"):
+        return np.median(report[part][field])
+
+    dqn = report["medium-near-expert: DQN"]
+    candidates = report["choosing: medium-lazy"]["candidates"]
+    chosen = np.argmax([row["fitted_q"] for row in candidates], axis=0)
+    collapsed = sum(candidates[row]["agent"] == "DQN" for row in chosen)
+    for sentence in (
+        f"where {dqn['optimal_return']:.1f} is possible; medians of {len(dqn['returns'])} seeds",
+        f"DQN ends at {np.median(dqn['returns']):.1f} and believes that its start is worth "
+        f"{np.median(np.subtract(dqn['believed'], dqn['true'])):.1f} more than it is",
+        f"CQL (α 1) ends at {middle('medium-near-expert: CQL, α 1'):.1f}",
+        f"The lazy walker makes {middle('medium-lazy: BC', 'behaviour_return'):.1f}. "
+        f"Its clone makes {middle('medium-lazy: BC'):.1f}, IQL {middle('medium-lazy: IQL'):.1f}",
+        f"picks the collapsed DQN with {collapsed} of {len(chosen)} seeds",
+    ):
+        assert sentence in " ".join(README.split())
+    assert len(candidates) == 10
+
+
+@pytest.mark.parametrize("name", ["README.md", "rlkit_mini/README.md"])
+def test_python_on_the_pages_runs(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n((?!@exercise).*?)```", PAGES[name], flags=re.DOTALL)
+    code = re.sub(r"(updates|steps)=\d\d+", r"\1=40", "".join(blocks))  # enough to run
+    exec(code, {})
+
+
+def test_the_card_counts_what_the_data_sets_hold():
+    pattern = r"^\| `(.*?)` \| .*? \| ([\d,]+) \| (\d+) \| (\d+) \| (.*?) \|$"
+    rows = re.findall(pattern, PAGES["datasets/README.md"], flags=re.MULTILINE)
+    assert {row[0] for row in rows} == {f"pointmass/{path.name}" for path in ROOT.glob("datasets/pointmass/*-v0")}
+    for name, *told in rows:
+        data = load_dataset(name)
+        ends = data.terminations.numpy(), data.truncations.numpy()
+        counts = f"{len(data):,}", f"{np.logical_or(*ends).sum()}", f"{ends[0].sum()}"
+        assert told == [*counts, f"{episode_returns(data.rewards.numpy(), *ends).mean():.1f}"]
+
+
+def test_every_figure_is_used():
+    """On a page, or saved by a notebook."""
+    words = "".join([*PAGES.values(), *(path.read_text() for path in NOTEBOOKS)])
+    for path in ROOT.glob("figures/*.png"):
+        assert path.name in words or f'"{path.stem}"' in words or f'\\"{path.stem}\\"' in words, path.name

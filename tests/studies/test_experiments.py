@@ -206,12 +206,12 @@ def test_a_mistake_gives_exit_code_two_and_writes_nothing(arguments, expected, t
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+PAGE = (Path(__file__).parents[2] / "rlkit_mini" / "README.md").read_text()
 
 
-def test_the_readme_maps_every_command_of_the_blog():
+def test_the_page_maps_every_command_of_the_blog():
     """Each of its 30-odd configuration files to the command that runs it here."""
-    rows = [line.split("|")[1:3] for line in README.splitlines() if ".yaml`" in line]
+    rows = [line.split("|")[1:3] for line in PAGE.splitlines() if ".yaml`" in line]
     ours = {}
     for theirs, here in rows:
         for configuration in re.findall(r"`(?:\w+/)*(\w+)\.yaml`", theirs):
