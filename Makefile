@@ -1,6 +1,6 @@
 # make lab: set everything up and open the first notebook (further options: make lab LAB=--no-browser).
 # make app: set everything up and serve the playground without its code (further options: make app APP=--port=9000).
-# make test: set everything up and check everything.
+# make test: set everything up and check everything; make test-slow: what takes longer.
 PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
@@ -8,7 +8,7 @@ STUDENT := student
 export OMP_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: setup lab app test coverage lint notebooks student datasets clean
+.PHONY: setup lab app test test-slow coverage lint notebooks student datasets clean
 
 setup: .venv/ready
 
@@ -33,8 +33,11 @@ app: setup
 		$(APP) notebooks/10_playground.ipynb
 
 test: setup lint
-	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope tests
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m "not slow" tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout 300 notebooks
+
+test-slow: setup
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m slow tests
 
 # Which lines of the package no test runs; less than 95% covered is an error
 coverage: setup

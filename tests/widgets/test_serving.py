@@ -332,6 +332,7 @@ def load(process, port, visitors, seconds):
     return facts | {"kernels left": len(alive)}
 
 
+@pytest.mark.slow
 def test_all_visitors_train_at_once_one_too_many_is_refused_and_nothing_is_left(app, visitor):
     facts = load(*app, [visitor, Visitor(app[1]), Visitor(app[1])], seconds=5)
     assert facts["one too many"] == (503, True)
@@ -340,6 +341,7 @@ def test_all_visitors_train_at_once_one_too_many_is_refused_and_nothing_is_left(
     leave(Visitor(app[1]))  # there is a place again
 
 
+@pytest.mark.slow
 def test_a_visitor_who_does_nothing_gives_the_place_back(tmp_path):
     soon = ("--MappingKernelManager.cull_idle_timeout=2", "--MappingKernelManager.cull_interval=1")
     with made("app", tmp_path, *soon) as (process, port, _):
