@@ -1,5 +1,6 @@
 """What several test files use: small populations and sweeps, random tensors, comparisons to the bit."""
 
+import copy
 import dataclasses
 import functools
 import re
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from rlkit_mini import MAZES, Oracle, agents, explore, train_offline
 from rlkit_mini.agents import CQL, DQN, RND
+from rlkit_mini.agents.dqn import value_of_action
 from rlkit_mini.agents.guides import near_expert
 from rlkit_mini.data.transitions import Batch
 from rlkit_workbook.sweeps import ExplorationSweep, Sweep
@@ -141,6 +143,51 @@ def picked(q_values, actions):
     """Q(s, a) by plain indexing."""
     picks = [row[action] for row, action in zip(q_values.reshape(-1, 5), actions.ravel(), strict=True)]
     return np.array(picks).reshape(actions.shape)
+
+
+def draw_actions(seed, shape):
+    return np.random.default_rng(seed + 1).integers(5, size=shape)
+
+
+def array(tensor):
+    return tensor.detach().double().numpy()
+
+
+def one_update(kind, functions, **settings):
+    """An agent with an actor before and after its sixth update; batch, losses, and the calls of its `functions`."""
+    agent = kind(temperature=[0.05, 1.0], max_weight=3.0, **settings, seeds=2, learning_rate=0.01)
+    for step in range(5):
+        agent.update(random_batch(agent, step))
+    before, batch, calls = copy.deepcopy(agent), random_batch(agent, 5), []
+    for function in functions:
+        spy = functools.partial(lambda f, *given: calls.append((*given, f(*given))) or calls[-1][-1], function)
+        setattr(agent, function.__name__, spy)
+    return before, agent, batch, agent.update(batch), calls
+
+
+def assert_followed(optimizer, previous, loss):
+    """What the update added to the mean of gradients is this loss's gradient, and no other's."""
+    after, before = (one.param_groups[0]["params"] for one in (optimizer, previous))
+    gradients = torch.autograd.grad(loss.mean(dim=-1).sum(), before)
+    for new, old, gradient in zip(after, before, gradients, strict=True):
+        mean, old_mean = optimizer.state[new]["exp_avg"], previous.state[old]["exp_avg"]
+        torch.testing.assert_close((mean - 0.9 * old_mean) / 0.1, gradient, rtol=1e-3, atol=1e-4)
+
+
+def assert_learnt(before, agent, batch, losses, targets, cloning, next_values, advantages):
+    """The critic from the value of the next states (float64), the actor from the advantages."""
+    expected = array(batch.rewards) + 0.95 * (1 - array(batch.terminations)) * next_values
+    np.testing.assert_allclose(targets, expected, atol=1e-5)
+    squares = (value_of_action(before.critic(batch.observations), batch.actions) - torch.tensor(expected).float()) ** 2
+    np.testing.assert_allclose(losses, squares.detach().mean(dim=-1), rtol=1e-4)
+    assert_followed(agent.optimizer, before.optimizer, squares)
+    expected = np.minimum(np.exp(advantages / np.array([[0.05], [0.05], [1], [1]])), 3)
+    np.testing.assert_allclose(cloning, expected, rtol=1e-3)
+    assert 0.1 < (expected == 3).mean() < 0.9
+    assert [tensor.requires_grad for tensor in (targets, cloning)] == [False, False]
+    before.actor.improve(batch, torch.tensor(expected).float())
+    for name, tensor in before.actor.state_dict().items():
+        torch.testing.assert_close(agent.actor.state_dict()[name], tensor, rtol=0, atol=1e-5)
 
 
 def size_of(png: bytes) -> tuple[int, int]:

@@ -109,11 +109,11 @@ def test_a_member_learns_alone_what_it_learns_among_others(kind, data):
     swept = own_sweep(kind)
     among = taught(kind(**swept, seeds=[3, 8, 5]), data)
     alone = taught(kind(**{name: values[-1] for name, values in swept.items()}, seeds=[8]), data)
-    member = among.members - 2  # the last setting, seed 8
+    member, tolerance = among.members - 2, 1e-4 if kind.__name__ == "RND" else 1e-5  # the last setting, seed 8
     assert among.seeds[member] == 8
     assert weights(alone).keys() == weights(among).keys()
     for name, tensor in weights(alone).items():
-        np.testing.assert_allclose(weights(among)[name][member], tensor[0], atol=1e-4, err_msg=name)
+        np.testing.assert_allclose(weights(among)[name][member], tensor[0], atol=tolerance, err_msg=name)
 
 
 @each_agent

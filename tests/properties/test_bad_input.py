@@ -79,6 +79,7 @@ def sweep():
 NO_DISTRIBUTION = r"no distribution; expected probabilities >= 0 that sum to 1"
 NO_POLICY = rf"expected probabilities \(..., {CELLS}, 5\)"
 SEEDS = "; expected a positive count, or distinct integers >= 0, at most 100,000"
+NO_SEEDS = (0, -1, [], [1, 1], [-1, 1], [0.5], None)
 TABLE = {
     "environment": [
         (lambda: gym.make("rlkit_mini/PointmassHuge-v0"), gym.error.NameNotFound, "PointmassHuge.*Did you mean"),
@@ -187,6 +188,43 @@ TABLE = {
         (lambda: IQL(expectile=1), ValueError, r"expectile is 1; expected a finite number in \(0, 1\)"),
         (lambda: RND(epsilon=2), ValueError, r"epsilon is 2; expected a finite number in \[0, 1\]"),
         (lambda: LEARNER.policy(np.zeros((3, 3))), ValueError, r"shape \(3, 3\); expected \(n, 2\) or \(members, n, 2"),
+        (lambda: CQL(alpha=-0.1), ValueError, r"alpha is -0.1; .*\[0, inf\)"),
+        (lambda: CQL(alpha=np.nan), ValueError, r"alpha is nan; .*\[0, inf\)"),
+        (lambda: CQL(alpha=[0.1, -1]), ValueError, r"alpha is -1; .*\[0, inf\)"),
+        (lambda: CQL(alpha=[[1.0]]), ValueError, r"alpha is \[\[1.0\]\]; .*\[0, inf\)"),
+        (lambda: CQL(alpha="1"), ValueError, r"alpha is '1'; .*\[0, inf\)"),
+        (lambda: CQL(alpha=None), ValueError, r"alpha is None; .*\[0, inf\)"),
+        (lambda: DQN(discount=1), ValueError, r"discount is 1; .*\[0, 1\)"),
+        (lambda: DQN(discount=-0.5), ValueError, r"discount is -0.5; .*\[0, 1\)"),
+        (lambda: DQN(learning_rate=0), ValueError, r"learning_rate is 0; .*\(0, inf\)"),
+        (lambda: DQN(learning_rate=[0.1, 0.2]), ValueError, r"learning_rate is \[0.1, 0.2\]; .*\(0, inf\)"),
+        (lambda: DQN(batch_size=0), ValueError, r"batch_size is 0; .*\[1, inf\)"),
+        (lambda: BC(batch_size=1.5), ValueError, "batch_size is 1.5; expected an integer"),
+        (lambda: DQN(target_period=2.5), ValueError, "target_period is 2.5; expected an integer"),
+        (lambda: RND(epsilon=1.1), ValueError, r"epsilon is 1.1; .*\[0, 1\]"),
+        (lambda: RND(rnd_weight=-1), ValueError, r"rnd_weight is -1; .*\[0, inf\)"),
+        (lambda: DQN(features="positions"), ValueError, "'fourier' or 'raw'"),
+        *((lambda seeds=seeds: BC(seeds=seeds), ValueError, SEEDS) for seeds in NO_SEEDS),
+        *(
+            (lambda kind=kind, name=name, bad=bad: kind(**{name: bad}), ValueError, rf"{name} is .*; .*\(0, ")
+            for kind, name in [(AWAC, "temperature"), (IQL, "temperature"), (IQL, "expectile")]
+            for value in (0, -0.5, np.nan, np.inf if name == "temperature" else 1)
+            for bad in (value, [0.5, value])
+        ),
+        (lambda: BC(lerning_rate=1), TypeError, "BC has no setting.*did you mean 'learning_rate'"),
+        (lambda: DQN(discout=1), TypeError, "DQN has no setting.*did you mean 'discount'"),
+        (lambda: CQL(target_perriod=1), TypeError, "CQL has no setting.*did you mean 'target_period'"),
+        (lambda: RND(epsilo=1), TypeError, "RND has no setting.*did you mean 'epsilon'"),
+        (lambda: RandomAgent(seed=1), TypeError, "RandomAgent has no setting.*did you mean 'seeds'"),
+        (lambda: DQN(alpha=0.5), TypeError, "DQN has no setting 'alpha'; expected batch_size, "),
+        (lambda: BC(discount=0.5), TypeError, "BC has no setting 'discount'; expected batch_size, "),
+        (lambda: CQL(dqn=0.5), TypeError, "CQL has no setting 'dqn'"),
+        (lambda: DQN(population=0.5), TypeError, "DQN has no setting 'population'"),
+        *(
+            (lambda kind=kind, name=name: kind(**{name: True}), TypeError, f"{kind.__name__} has no setting '{name}'")
+            for kind in (AWAC, IQL)
+            for name in ("double", "double_q_value")
+        ),
         (lambda: DQN.load("nowhere"), FileNotFoundError, "no saved agent at nowhere"),
         (lambda: DQN.load(__file__), ValueError, "damaged or no safetensors file.*save the agent again"),
     ],
