@@ -16,7 +16,7 @@ from rlkit_mini.mazes import Maze, check_maze
 from rlkit_mini.names import check_count
 from rlkit_mini.pointmass import ACTIONS, PointmassVectorEnv, sample_actions
 
-LOOK = 500  # steps between two looks at whether the losses are finite
+CHECK_EVERY = 500  # steps; whether the losses are finite
 
 
 @torch.enable_grad()  # an interruption within `no_grad` itself leaves gradients off; here they come back
@@ -35,7 +35,7 @@ def explore(
         on_step: called after each step with the number of steps made.
 
     Returns:
-        one `Transitions` a member, their last episode unfinished unless it ended by chance.
+        one `Transitions` per member, their last episode unfinished unless it ended by chance.
 
     Raises:
         TrainingDivergedError: a loss became infinite or no number; its `history` is what was collected until then.
@@ -43,14 +43,14 @@ def explore(
     check_agent(agent)
     check_maze(maze)
     check_count("steps", steps)
-    replay = Replay(agent, None, room=steps)
+    replay = Replay(None, agent.members, agent.batch_size, agent.minibatches, agent.device, capacity=steps)
     interaction, losses = interact(agent, maze, replay), None
     try:
         for step in trange(1, steps + 1, desc="exploring", unit="step", disable=not progress, leave=False):
             next(interaction)
             if agent.batch_size and replay.size >= agent.batch_size:
-                losses = agent.update(replay.sample())
-            if losses is not None and (step % LOOK == 0 or step == steps):
+                losses = agent.update(next(replay.minibatches(1)))
+            if losses is not None and (step % CHECK_EVERY == 0 or step == steps):
                 agent.check_finite(losses, step, replay.transitions(maze))
             if on_step:
                 on_step(step)

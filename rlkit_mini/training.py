@@ -12,7 +12,7 @@ from tqdm.auto import trange
 
 from rlkit_mini.agents import offline
 from rlkit_mini.agents.agent import Agent, TrainingDivergedError, check_agent
-from rlkit_mini.data.replay import Replay, uniform_picks
+from rlkit_mini.data.replay import Replay, uniform_indices
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.exploration import interact
 from rlkit_mini.mazes import Maze, check_maze
@@ -38,7 +38,7 @@ class History:
         returns: (evaluations, members) exact returns of the greedy policy; None without an oracle.
         losses: (evaluations, members) mean since the evaluation before.
         online_from: the update after which the agents were to collect data themselves; None in offline training.
-        collected: what they collected, one `Transitions` a member.
+        collected: what they collected, one `Transitions` per member.
     """
 
     updates: np.ndarray
@@ -63,9 +63,9 @@ def train_offline(
 
     Args:
         data: for all members, or one `Transitions` of equal length for each.
-        updates: minibatches a member.
+        updates: minibatches per member.
         oracle: of the data's maze; gives exact returns.
-        evaluations: how often to look, evenly spaced, the last after the last update.
+        evaluations: how many, evenly spaced, the last after the last update.
         on_evaluation: called with the history so far; `lambda history: agent.save(path)` keeps a checkpoint, which a
             process that is killed leaves whole.
 
@@ -73,8 +73,8 @@ def train_offline(
         TrainingDivergedError: a loss became infinite or no number.
     """
     _check_request(agent, data, oracle, updates=updates, evaluations=evaluations)
-    marks = _evenly(updates, evaluations)
-    return _train(agent, Replay(agent, data), updates, marks, oracle, on_evaluation, progress)
+    replay = Replay(data, agent.members, agent.batch_size, agent.minibatches, agent.device)
+    return _train(agent, replay, updates, _evenly(updates, evaluations), oracle, on_evaluation, progress)
 
 
 def fine_tune(
@@ -84,23 +84,23 @@ def fine_tune(
     updates: int = 4000,
     steps: int = 4000,
     epsilon: float = 0.1,
-    picks: Callable = uniform_picks,
+    indices: Callable[[np.ndarray, int, int], np.ndarray] = uniform_indices,
     oracle: Oracle | None = None,
     evaluations: int = 20,
     on_evaluation: Callable[[History], None] | None = None,
     progress: bool = True,
 ) -> History:
-    """Train offline, then go on online: each member steps in its own copy of the maze, one update a step.
+    """Train offline, then go on online: each member steps in its own copy of the maze, one update per step.
 
     The data is kept: minibatches are drawn from it and from what was collected. Up to the last offline update
     everything is as in `train_offline`, to the bit.
 
     Args:
         data: as in `train_offline`; from `maze`. None, with `updates=0`, learns online from nothing.
-        updates: offline, minibatches a member; 0 for an agent that is trained already.
-        steps: online, environment steps a member.
+        updates: offline, minibatches per member; 0 for an agent that is trained already.
+        steps: online, environment steps per member.
         epsilon: share of uniformly random actions online, beside what the agent's own distribution draws.
-        picks: `uniform_picks` (every transition alike), `symmetric_picks`, or yours; see `replay.py`.
+        indices: `uniform_indices` (every transition alike), `symmetric_indices`, or yours; see `replay.py`.
         oracle, evaluations, on_evaluation: as in `train_offline`, over updates and steps together.
 
     Raises:
@@ -117,15 +117,15 @@ def fine_tune(
     others = _mazes(data) - {maze}
     if others:
         raise ValueError(f"the data is from {_named(others)}, the maze to go on in is {maze}; expected the same")
-    replay, total = Replay(agent, data, steps, picks), updates + steps
-    marks = _evenly(total, evaluations) | ({updates} - {0})
-    interaction = interact(agent, maze, replay, epsilon)
+    replay = Replay(data, agent.members, agent.batch_size, agent.minibatches, agent.device, steps, indices)
+    total, interaction = updates + steps, interact(agent, maze, replay, epsilon)
+    times = _evenly(total, evaluations) | ({updates} - {0})
     try:
-        history = _train(agent, replay, total, marks, oracle, on_evaluation, progress, interaction, updates)
+        history = _train(agent, replay, total, times, oracle, on_evaluation, progress, interaction, updates)
     except TrainingDivergedError as error:
-        error.history = dataclasses.replace(error.history, collected=replay.transitions(maze, since=replay.given))
+        error.history = dataclasses.replace(error.history, collected=replay.transitions(maze, since=replay.n_offline))
         raise
-    return dataclasses.replace(history, collected=replay.transitions(maze, since=replay.given))
+    return dataclasses.replace(history, collected=replay.transitions(maze, since=replay.n_offline))
 
 
 @torch.enable_grad()  # an interruption within `no_grad` itself leaves gradients off; here they come back
@@ -133,14 +133,18 @@ def _train(
     agent: Agent,
     replay: Replay,
     updates: int,
-    marks: set[int],
+    times: set[int],
     oracle: Oracle | None,
     on_evaluation: Callable[[History], None] | None,
     progress: bool,
     interaction: Iterator[None] | None = None,
     online_from: int | None = None,
 ) -> History:
-    """The loop: from update `online_from` on, a step with every member comes before each update."""
+    """The loop: from update `online_from` on, a step with every member comes before each update.
+
+    Args:
+        times: the updates after which there is an evaluation.
+    """
     nothing = np.empty((0, agent.members))
     history = History(np.empty(0, dtype=int), nothing if oracle else None, nothing, online_from)
     minibatches = replay.minibatches(updates if interaction is None else online_from)
@@ -154,7 +158,7 @@ def _train(
                 minibatches = replay.minibatches(1)
             total += agent.update(next(minibatches))
             since, done = since + 1, update
-            if update in marks:
+            if update in times:
                 agent.check_finite(total / since, update, history)
                 losses = (total / since).cpu().numpy()
                 returns = oracle.evaluate(agent.policy).episode_return if oracle else None

@@ -9,7 +9,7 @@ import torch
 
 from rlkit_mini import MAZES, Oracle, explore, fine_tune, load_dataset, train_offline
 from rlkit_mini.agents import AWAC, BC, CQL, DQN, RandomAgent
-from rlkit_mini.data.replay import Replay, symmetric_picks, uniform_picks
+from rlkit_mini.data.replay import Replay, symmetric_indices, uniform_indices
 from rlkit_mini.exploration import interact
 from rlkit_mini.training import TrainingDivergedError
 
@@ -28,6 +28,10 @@ def oracle():
 
 def bits(agent):
     return {name: tensor.numpy().tobytes() for name, tensor in agent.state_dict().items()}
+
+
+def replay_of(agent, data, **options):
+    return Replay(data, agent.members, agent.batch_size, agent.minibatches, **options)
 
 
 def recorded(agent):
@@ -92,7 +96,7 @@ def test_what_was_collected_is_a_run_in_the_maze(data):
 @pytest.mark.parametrize(("epsilon", "expected"), [(0.0, 0.0), (0.5, 0.4), (1.0, 0.8)])
 def test_epsilon_is_the_share_of_uniform_actions(epsilon, expected):
     agent = DQN(seeds=1)  # greedy on its own, and 4 of 5 random actions are not the greedy one
-    replay = Replay(agent, None, room=4000)
+    replay = replay_of(agent, None, capacity=4000)
     for _ in itertools.islice(interact(agent, EASY, replay, epsilon), 4000):
         pass
     (run,) = replay.transitions(EASY)
@@ -169,10 +173,10 @@ def test_divergence_online_keeps_the_history(data):
         ({"maze": MAZES["hard"]}, r"the data is from Maze\('easy'.*, the maze to go on in is Maze\('hard'"),
         ({"oracle": "hard"}, r"the oracle is of Maze\('hard'"),
         ({"oracle": "hard", "data": None, "updates": 0}, r"the oracle is of Maze\('hard'.*, the maze to go on in"),
-        ({"picks": lambda uniforms, given, collected: given + collected + 0 * uniforms.astype(int)}, "picks go from"),
+        ({"indices": lambda uniforms, old, new: old + new + 0 * uniforms.astype(int)}, "indices go from"),
         (
-            {"picks": lambda uniforms, given, collected: 0 * uniforms.astype(int) - 1},
-            "picks go from -1 to -1; expected 0 to",
+            {"indices": lambda uniforms, old, new: 0 * uniforms.astype(int) - 1},
+            "indices go from -1 to -1; expected 0 to",
         ),
         ({"data": []}, "0 data sets for 1 members"),
         ({"data": None}, "updates is 4000, and data None; expected data, or updates=0"),
@@ -199,22 +203,22 @@ def test_a_random_agent_cannot_be_fine_tuned(data):
 # The replay
 
 
-def test_a_replay_of_one_data_set_is_shared_and_one_with_room_is_each_members_own(data):
+def test_a_replay_of_one_data_set_is_shared_and_one_with_capacity_is_each_members_own(data):
     agent = DQN(seeds=3)
-    assert len(Replay(agent, data).stored.actions) == 1
-    assert len(Replay(agent, [data] * 3).stored.actions) == 3
-    assert Replay(agent, data, room=5).stored.observations.shape == (3, 1005, 2)
+    assert len(replay_of(agent, data).columns["actions"]) == 1
+    assert len(replay_of(agent, [data] * 3).columns["actions"]) == 3
+    assert replay_of(agent, data, capacity=5).columns["observations"].shape == (3, 1005, 2)
 
 
 @pytest.mark.parametrize("several", [False, True])
 def test_minibatches_are_the_same_transitions_however_many_are_asked_for(data, several):
     given = [data, dataclasses.replace(data, rewards=data.rewards - 1)] if several else data
-    at_once, one_by_one = (Replay(DQN(seeds=2, batch_size=300), given) for _ in range(2))
+    at_once, one_by_one = (replay_of(DQN(seeds=2, batch_size=300), given) for _ in range(2))
     uniforms = DQN(seeds=2).minibatches
     for batch in at_once.minibatches(150):  # more than are gathered at a time
-        picks = (uniforms.draw(300) * len(data)).astype(int)
-        for name, column, other in zip(batch._fields, batch, one_by_one.sample(), strict=True):
-            expected = torch.stack([getattr(data, name)[row] for row in picks]).to(column.dtype)
+        indices = (uniforms.draw(300) * len(data)).astype(int)
+        for name, column, other in zip(batch._fields, batch, next(one_by_one.minibatches(1)), strict=True):
+            expected = torch.stack([getattr(data, name)[row] for row in indices]).to(column.dtype)
             if several and name == "rewards":
                 expected[1] -= 1
             assert torch.equal(column, expected)
@@ -223,7 +227,7 @@ def test_minibatches_are_the_same_transitions_however_many_are_asked_for(data, s
 
 def test_a_replay_gives_back_what_it_was_given(data):
     several = [data, dataclasses.replace(data, actions=4 - data.actions)]
-    for given, back in zip(several, Replay(DQN(seeds=2), several).transitions(EASY), strict=True):
+    for given, back in zip(several, replay_of(DQN(seeds=2), several).transitions(EASY), strict=True):
         for field in dataclasses.fields(given):
             one, other = getattr(given, field.name), getattr(back, field.name)
             assert one is other if field.name == "maze" else torch.equal(one, other)
@@ -244,10 +248,10 @@ def test_what_explore_collects_is_what_the_environment_did():
             length = 0
 
 
-@pytest.mark.parametrize(("picks", "share"), [(uniform_picks, 0.25), (symmetric_picks, 0.5)])
-def test_picks_have_the_share_of_collected_transitions_that_they_promise(picks, share):
+@pytest.mark.parametrize(("indices", "share"), [(uniform_indices, 0.25), (symmetric_indices, 0.5)])
+def test_indices_have_the_share_of_collected_transitions_that_they_promise(indices, share):
     uniforms = np.random.default_rng(0).random((3, 4000))
-    chosen = picks(uniforms, 300, 100)
+    chosen = indices(uniforms, 300, 100)
     assert (chosen.min(), chosen.max()) == (0, 399)
     np.testing.assert_allclose((chosen >= 300).mean(axis=1), share, atol=0.03)
     counts = np.bincount(chosen.ravel(), minlength=400)
@@ -255,20 +259,20 @@ def test_picks_have_the_share_of_collected_transitions_that_they_promise(picks, 
         assert abs(kind - kind.mean()).max() < 6 * np.sqrt(kind.mean())
 
 
-def test_symmetric_picks_take_what_there_is():
+def test_symmetric_indices_take_what_there_is():
     uniforms = np.array([[0.0, 0.5, 0.99]])
-    assert symmetric_picks(uniforms, 10, 0).tolist() == [[0, 5, 9]]
-    assert symmetric_picks(uniforms, 0, 10).tolist() == [[0, 5, 9]]
-    assert symmetric_picks(uniforms, 10, 2).tolist() == [[0, 11, 11]]
+    assert symmetric_indices(uniforms, 10, 0).tolist() == [[0, 5, 9]]
+    assert symmetric_indices(uniforms, 0, 10).tolist() == [[0, 5, 9]]
+    assert symmetric_indices(uniforms, 10, 2).tolist() == [[0, 11, 11]]
 
 
-def test_the_picks_decide_what_is_learnt_from(data):
+def test_the_indices_decide_what_is_learnt_from(data):
     agent, batches = recorded(BC())
 
     def only_new(uniforms, given, collected):
-        return uniform_picks(uniforms, 0, collected) + given if collected else uniform_picks(uniforms, given, 0)
+        return uniform_indices(uniforms, 0, collected) + given if collected else uniform_indices(uniforms, given, 0)
 
-    history = fine_tune(agent, data, EASY, updates=1, steps=5, picks=only_new, progress=False)
+    history = fine_tune(agent, data, EASY, updates=1, steps=5, indices=only_new, progress=False)
     new = {tuple(place) for place in history.collected[0].observations.tolist()}
     assert not {tuple(place) for place in batches[0].observations[0].tolist()} <= new
     assert all({tuple(place) for place in batch.observations[0].tolist()} <= new for batch in batches[1:])

@@ -192,7 +192,7 @@ def test_an_actor_that_diverges_is_found_though_the_critic_is_sound():
         (lambda data: data, {"evaluations": 0}, "evaluations is 0; expected an integer of at least 1"),
         (lambda data: data[:0], {}, r"data sets of \[0\] transitions; expected equal lengths of at least 1"),
         (lambda data: [data[:9], data[:8]], {}, r"data sets of \[8, 9\] transitions"),
-        (lambda data: [data] * 3, {}, "3 data sets for 2 members; expected one, or one a member"),
+        (lambda data: [data] * 3, {}, "3 data sets for 2 members; expected one, or one per member"),
         (lambda data: [], {}, "0 data sets for 2 members"),
         (
             lambda data: dataclasses.replace(data, maze=MAZES["hard"]),

@@ -1,6 +1,6 @@
 """Transitions, the Minari data sets they are read from and written to, and what minibatches are drawn from."""
 
-from rlkit_mini.data.replay import Replay, symmetric_picks, uniform_picks
+from rlkit_mini.data.replay import Replay, symmetric_indices, uniform_indices
 from rlkit_mini.data.sets import checksum, list_datasets, load_dataset, save_dataset
 from rlkit_mini.data.transitions import Batch, Transitions, episode_returns
 
@@ -13,6 +13,6 @@ __all__ = [
     "list_datasets",
     "load_dataset",
     "save_dataset",
-    "symmetric_picks",
-    "uniform_picks",
+    "symmetric_indices",
+    "uniform_indices",
 ]

@@ -1,4 +1,4 @@
-"""What minibatches are drawn from: every member's transitions on the agent's device, given, collected, or both."""
+"""What minibatches are drawn from: every member's transitions, given offline, collected online, or both."""
 
 from __future__ import annotations
 
@@ -8,34 +8,35 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlkit_mini.agents.agent import Agent
-from rlkit_mini.data.transitions import Batch, Transitions
+from rlkit_mini.data.transitions import COLUMNS, Batch, Transitions
 from rlkit_mini.mazes import Maze
+from rlkit_mini.streams import Streams
 
 
-def uniform_picks(uniforms: np.ndarray, given: int, collected: int) -> np.ndarray:
+def uniform_indices(uniforms: np.ndarray, n_offline: int, n_online: int) -> np.ndarray:
     """Which transitions a minibatch takes: each is as likely, with replacement.
 
     Args:
-        uniforms: (members, batch) in [0, 1), one a pick; or several such, below each other.
-        given, collected: how many transitions there are of either kind; the collected ones come after the given.
+        uniforms: (members, batch) in [0, 1), one per index; or several such, below each other.
+        n_offline, n_online: how many transitions were given and how many collected; the collected ones come last.
 
     Returns:
-        as many integers from 0 to given + collected - 1.
+        as many integers from 0 to n_offline + n_online - 1.
     """
-    return (uniforms * (given + collected)).astype(np.int64)
+    return (uniforms * (n_offline + n_online)).astype(np.int64)
 
 
-def symmetric_picks(uniforms: np.ndarray, given: int, collected: int) -> np.ndarray:
-    """As `uniform_picks`, but half of a minibatch is collected (Ball et al. 2023, arXiv 2302.02948, section 4.1).
+def symmetric_indices(uniforms: np.ndarray, n_offline: int, n_online: int) -> np.ndarray:
+    """As `uniform_indices`, but half of a minibatch is collected (Ball et al. 2023, arXiv 2302.02948, section 4.1).
 
     The first half (of an odd number the smaller one) is from the given transitions, the rest from the collected ones;
     while there is only one kind, all are from that.
     """
-    if not (given and collected):
-        return uniform_picks(uniforms, given, collected)
-    from_given = np.arange(uniforms.shape[-1]) < uniforms.shape[-1] // 2
-    return np.where(from_given, (uniforms * given).astype(np.int64), given + (uniforms * collected).astype(np.int64))
+    if not (n_offline and n_online):
+        return uniform_indices(uniforms, n_offline, n_online)
+    offline = np.arange(uniforms.shape[-1]) < uniforms.shape[-1] // 2
+    collected = n_offline + (uniforms * n_online).astype(np.int64)
+    return np.where(offline, (uniforms * n_offline).astype(np.int64), collected)
 
 
 def _columns(packed: Tensor) -> Batch:
@@ -45,80 +46,87 @@ def _columns(packed: Tensor) -> Batch:
 
 
 class Replay:
-    """Transitions (members, capacity, ...), of which the first `size` are there.
+    """Transitions of every member, of which the first `size` are there.
 
     Args:
         data: to begin with: one `Transitions` for all members, or one of equal length for each, or None.
-        room: how many transitions can be added to each member's.
-        picks: `uniform_picks`, or another function like it.
+        members, batch_size: of the minibatches.
+        stream: (members,) uniform random numbers, which the minibatches are drawn by.
+        capacity: how many transitions can be added per member.
+        indices: `uniform_indices`, or another function like it.
+
+    Attributes:
+        columns: name -> (members, transitions, ...); (1, transitions, ...) of data that all members share.
 
     Raises:
-        ValueError: data sets of unequal length, without transitions, or as many as fit no population; in `sample`,
-            picks that are not there.
+        ValueError: data sets of unequal length, without transitions, or as many as fit no population.
     """
 
     def __init__(
         self,
-        agent: Agent,
         data: Transitions | Sequence[Transitions] | None,
-        room: int = 0,
-        picks: Callable = uniform_picks,
+        members: int,
+        batch_size: int,
+        stream: Streams,
+        device: torch.device | str = "cpu",
+        capacity: int = 0,
+        indices: Callable[[np.ndarray, int, int], np.ndarray] = uniform_indices,
     ) -> None:
         each = [] if data is None else [data] if isinstance(data, Transitions) else list(data)
-        if data is None and not room:
+        if data is None and not capacity:
             raise ValueError("there are no transitions to learn from; expected data")
-        if data is not None and len(each) not in (1, agent.members):
-            raise ValueError(f"{len(each)} data sets for {agent.members} members; expected one, or one a member")
+        if data is not None and len(each) not in (1, members):
+            raise ValueError(f"{len(each)} data sets for {members} members; expected one, or one per member")
         lengths = {len(transitions) for transitions in each}
         if len(lengths) > 1 or 0 in lengths:
             raise ValueError(f"data sets of {sorted(lengths)} transitions; expected equal lengths of at least 1")
-        self.agent, self.picks = agent, picks
-        self.given = self.size = max(lengths, default=0)
-        rows = agent.members if room else 1 if len(each) == 1 else agent.members  # shared data is stored once
+        self.members, self.batch_size, self.stream, self.device = members, batch_size, stream, device
+        self.indices = indices
+        self.n_offline = self.size = max(lengths, default=0)
+        members_stored = 1 if len(each) == 1 and not capacity else members  # shared data is stored once
         # A transition's numbers lie side by side, so that a minibatch is gathered at once
-        self._packed = torch.zeros(rows, self.size + room, 7, device=agent.device)
-        self.stored = _columns(self._packed)
-        self.truncations = torch.zeros(rows, self.size + room, dtype=torch.bool)
+        self._packed = torch.zeros(members_stored, self.size + capacity, 7, device=device)
+        truncations = torch.zeros(members_stored, self.size + capacity, dtype=torch.bool)  # no minibatch needs them
+        self.columns = _columns(self._packed)._asdict() | {"truncations": truncations}
         if each:
-            for name in (*Batch._fields, "truncations"):
-                self._column(name)[:, : self.size] = torch.stack([getattr(transitions, name) for transitions in each])
-        self._rows = np.arange(rows)[:, None] * (self.size + room)
-
-    def _column(self, name: str) -> Tensor:
-        return self.truncations if name == "truncations" else getattr(self.stored, name)
+            for name, column in self.columns.items():
+                column[:, : self.size] = torch.stack([getattr(transitions, name) for transitions in each])
+        self._first = np.arange(members_stored)[:, None] * (self.size + capacity)  # row of each member's first
 
     def add(self, **columns: np.ndarray) -> None:
-        """One transition a member: (members, ...) arrays by the names of `Transitions`' columns."""
+        """One transition per member: (members, ...) arrays by the names of `Transitions`' columns."""
         for name, values in columns.items():
-            self._column(name)[:, self.size] = torch.from_numpy(values)
+            self.columns[name][:, self.size] = torch.from_numpy(values)
         self.size += 1
 
     def minibatches(self, count: int) -> Iterator[Batch]:
-        """`count` minibatches a member (members, batch, ...), drawn with replacement from the stream of its seed.
+        """`count` minibatches per member (members, batch, ...), drawn with replacement from the stream of its seed.
 
         They are gathered many at a time, since for a small population that costs little more than gathering one, and an
         accelerator waits for new indices only then.
+
+        Raises:
+            ValueError: `indices` gives some that are not there.
         """
-        members, batch_size = self.agent.members, self.agent.batch_size
-        most = max(1, 2**15 // (members * batch_size))
+        most = max(1, 2**15 // (self.members * self.batch_size))
         for begun in range(0, count, most):
             block = min(most, count - begun)
-            uniforms = self.agent.minibatches.draw(block, batch_size).reshape(-1, batch_size)
-            picks = np.asarray(self.picks(uniforms, self.given, self.size - self.given))
-            if picks.min() < 0 or picks.max() >= self.size:
-                raise ValueError(f"picks go from {picks.min()} to {picks.max()}; expected 0 to {self.size - 1}")
-            chosen = torch.from_numpy(self._rows + picks.reshape(members, -1)).to(self.agent.device)
-            packed = self._packed.flatten(0, 1).index_select(0, chosen.flatten())
-            packed = packed.view(members, block, batch_size, -1).permute(3, 1, 0, 2).contiguous()
-            batches = _columns(packed.permute(1, 2, 3, 0))
+            uniforms = self.stream.draw(block, self.batch_size).reshape(-1, self.batch_size)
+            indices = np.asarray(self.indices(uniforms, self.n_offline, self.size - self.n_offline))
+            if indices.min() < 0 or indices.max() >= self.size:
+                raise ValueError(f"indices go from {indices.min()} to {indices.max()}; expected 0 to {self.size - 1}")
+            rows = torch.from_numpy(self._first + indices.reshape(self.members, -1)).to(self.device)
+            packed = self._packed.flatten(0, 1).index_select(0, rows.flatten())
+            packed = packed.view(self.members, block, self.batch_size, -1)
+            # In memory each column of each minibatch lies by itself, as networks take it; its axes stay in order
+            packed = packed.permute(3, 1, 0, 2).contiguous().permute(1, 2, 3, 0)  # (block, members, batch, 7)
+            batches = _columns(packed)
             yield from map(Batch, *(column.unbind() for column in batches._replace(actions=batches.actions.long())))
 
-    def sample(self) -> Batch:
-        """One minibatch a member."""
-        return next(self.minibatches(1))
-
     def transitions(self, maze: Maze, since: int = 0) -> list[Transitions]:
-        """What is there from transition `since` on: one `Transitions` a member."""
-        stored = self.stored._replace(actions=self.stored.actions.long(), terminations=self.stored.terminations.bool())
-        columns = [column[:, since : self.size].cpu() for column in (*stored, self.truncations)]
-        return [Transitions(*(column[row] for column in columns), maze) for row in range(len(self.truncations))]
+        """What is there from transition `since` on: one `Transitions` per member."""
+        columns = {
+            name: column[:, since : self.size].to("cpu", COLUMNS[name][1]) for name, column in self.columns.items()
+        }
+        rows = range(len(columns["actions"]))
+        return [Transitions(**{name: column[row] for name, column in columns.items()}, maze=maze) for row in rows]

@@ -446,25 +446,25 @@ def f_divergence_bonus_in_one_line(policy, behaviour, f, weight):
 
 
 @alternative
-def symmetric_picks_in_two_parts(uniforms, given, collected):
-    if given == 0 or collected == 0:
-        return np.floor((given + collected) * uniforms).astype(int)
+def symmetric_indices_in_two_parts(uniforms, n_offline, n_online):
+    if n_offline == 0 or n_online == 0:
+        return np.floor((n_offline + n_online) * uniforms).astype(int)
     old, new = np.split(uniforms, [uniforms.shape[-1] // 2], axis=-1)
-    return np.concatenate([np.floor(old * given), given + np.floor(new * collected)], axis=-1).astype(int)
+    return np.concatenate([np.floor(old * n_offline), n_offline + np.floor(new * n_online)], axis=-1).astype(int)
 
 
 @alternative
-def symmetric_picks_by_a_loop(uniforms, given, collected):
+def symmetric_indices_by_a_loop(uniforms, n_offline, n_online):
     members, batch = uniforms.shape
-    picks = np.zeros((members, batch), dtype=int)
+    indices = np.zeros((members, batch), dtype=int)
     for member in range(members):
-        for pick in range(batch):
-            old = pick < batch // 2
-            if collected == 0 or (given > 0 and old):
-                picks[member, pick] = int(uniforms[member, pick] * given)
+        for place in range(batch):
+            old = place < batch // 2
+            if n_online == 0 or (n_offline > 0 and old):
+                indices[member, place] = int(uniforms[member, place] * n_offline)
             else:
-                picks[member, pick] = given + int(uniforms[member, pick] * collected)
-    return picks
+                indices[member, place] = n_offline + int(uniforms[member, place] * n_online)
+    return indices
 
 
 @alternative

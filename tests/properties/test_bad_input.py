@@ -21,7 +21,7 @@ from rlkit_mini.agents import ALGORITHMS, AWAC, BC, CQL, DQN, IQL, RND, RandomAg
 from rlkit_mini.agents.awac import advantage_weights
 from rlkit_mini.agents.cql import cql_penalty
 from rlkit_mini.agents.iql import expectile_loss
-from rlkit_mini.data.replay import uniform_picks
+from rlkit_mini.data.replay import uniform_indices
 from rlkit_mini.data.sets import list_datasets, save_dataset
 from rlkit_mini.data.transitions import COLUMNS
 from rlkit_mini.evaluation.choosing import fitted_q_evaluation
@@ -242,7 +242,7 @@ TABLE = {
         (lambda: trained(data=["a", "b"]), TypeError, "data is of type str; expected Transitions, such as"),
         (lambda: trained(oracle=MEDIUM), TypeError, r"oracle is Maze\('medium'.*; expected .*Oracle\(data.maze\)"),
         (lambda: trained(data=DATA[:0]), ValueError, r"data sets of \[0\] transitions; expected equal lengths"),
-        (lambda: trained(data=[DATA] * 3), ValueError, "3 data sets for 2 members; expected one, or one a member"),
+        (lambda: trained(data=[DATA] * 3), ValueError, "3 data sets for 2 members; expected one, or one per member"),
         (lambda: trained(data=EASY, oracle=ORACLE), ValueError, r"oracle is of Maze\('medium'.*the data of Maze\('ea"),
         (lambda: trained(RandomAgent()), TypeError, "RandomAgent does not learn from data; train one of BC, DQN"),
         (lambda: trained(RND()), RuntimeError, r"RND does not know where episodes start; it learns in explore"),
@@ -534,10 +534,10 @@ def test_a_setting_is_taken_as_it_is_or_refused(name, value):
 @given(
     arrays(np.float64, (2, 3), elements=st.floats(0, 1, exclude_max=True)), st.integers(0, 10**6), st.integers(1, 10**6)
 )
-def test_picks_are_transitions_that_are_there(uniforms, given_size, collected):
-    picks = uniform_picks(uniforms, given_size, collected)
-    assert picks.min() >= 0
-    assert picks.max() < given_size + collected
+def test_indices_are_of_transitions_that_are_there(uniforms, n_offline, n_online):
+    indices = uniform_indices(uniforms, n_offline, n_online)
+    assert indices.min() >= 0
+    assert indices.max() < n_offline + n_online
 
 
 @given(arrays(np.float32, 4, elements=MODERATE), st.floats(0.01, 1e9))

@@ -3,53 +3,53 @@
 import numpy as np
 from numpy import array
 
-from rlkit_mini.data.replay import symmetric_picks, uniform_picks
+from rlkit_mini.data.replay import symmetric_indices, uniform_indices
 from rlkit_mini.evaluation.measures import cumulative_regret
 from rlkit_workbook.exercises.checking import Exercise
 
 
-def _halves(uniforms, given, collected, first=0.5, exchanged=False, shifted=True, alone=True, whole=np.floor):
-    """Symmetric picks with one thing changed."""
-    if alone and not (given and collected):
-        return uniform_picks(uniforms, given, collected)
-    old, new = uniforms * given, given * shifted + uniforms * collected
-    from_given = np.arange(uniforms.shape[-1]) < int(first * uniforms.shape[-1])
-    return whole(np.where(from_given != exchanged, old, new))
+def _halves(uniforms, n_offline, n_online, first=0.5, exchanged=False, shifted=True, alone=True, whole=np.floor):
+    """Symmetric indices with one thing changed."""
+    if alone and not (n_offline and n_online):
+        return uniform_indices(uniforms, n_offline, n_online)
+    old, new = uniforms * n_offline, n_offline * shifted + uniforms * n_online
+    offline = np.arange(uniforms.shape[-1]) < int(first * uniforms.shape[-1])
+    return whole(np.where(offline != exchanged, old, new))
 
 
-def _larger_half_given(uniforms, given, collected):
-    return _halves(uniforms, given, collected, first=(uniforms.shape[-1] + 1) // 2 / uniforms.shape[-1])
+def _larger_half_given(uniforms, n_offline, n_online):
+    return _halves(uniforms, n_offline, n_online, first=(uniforms.shape[-1] + 1) // 2 / uniforms.shape[-1])
 
 
-def _one_kind(uniforms, given, collected, new):
-    return given * new + uniform_picks(uniforms, 0 if new else given, collected if new else 0)
+def _one_kind(uniforms, n_offline, n_online, new):
+    return n_offline * new + uniform_indices(uniforms, 0 if new else n_offline, n_online if new else 0)
 
 
-def _coin(uniforms, given, collected, spread):
-    if not (given and collected):
-        return uniform_picks(uniforms, given, collected)
+def _coin(uniforms, n_offline, n_online, spread):
+    if not (n_offline and n_online):
+        return uniform_indices(uniforms, n_offline, n_online)
     heads = uniforms < 0.5
     again = np.where(heads, 2 * uniforms, 2 * uniforms - 1) if spread else uniforms
-    return np.where(heads, again * given, given + again * collected).astype(int)
+    return np.where(heads, again * n_offline, n_offline + again * n_online).astype(int)
 
 
-def _interleaved(uniforms, given, collected):
-    if not (given and collected):
-        return uniform_picks(uniforms, given, collected)
-    from_given = np.arange(uniforms.shape[-1]) % 2 == 0
-    return np.where(from_given, uniforms * given, given + uniforms * collected).astype(int)
+def _interleaved(uniforms, n_offline, n_online):
+    if not (n_offline and n_online):
+        return uniform_indices(uniforms, n_offline, n_online)
+    offline = np.arange(uniforms.shape[-1]) % 2 == 0
+    return np.where(offline, uniforms * n_offline, n_offline + uniforms * n_online).astype(int)
 
 
-def _rest_from_all(uniforms, given, collected):
+def _rest_from_all(uniforms, n_offline, n_online):
     late = np.arange(uniforms.shape[-1]) >= uniforms.shape[-1] // 2
-    return uniform_picks(uniforms, given, late * collected)
+    return uniform_indices(uniforms, n_offline, late * n_online)
 
 
-def _members_halved(uniforms, given, collected):
-    if not (given and collected):
-        return uniform_picks(uniforms, given, collected)
+def _members_halved(uniforms, n_offline, n_online):
+    if not (n_offline and n_online):
+        return uniform_indices(uniforms, n_offline, n_online)
     late = np.arange(len(uniforms))[:, None] >= len(uniforms) // 2
-    return np.where(late, given + uniforms * collected, uniforms * given).astype(int)
+    return np.where(late, n_offline + uniforms * n_online, uniforms * n_offline).astype(int)
 
 
 FEW = array([[0.3, 0.6]])
@@ -57,16 +57,16 @@ THREE = array([[0.0, 0.5, 0.99]])
 TWO_MEMBERS = array([[0.1, 0.55, 0.35, 0.8, 0.65, 0.2], [0.95, 0.05, 0.45, 0.15, 0.75, 0.5]])
 EXERCISES = [
     Exercise(
-        reference=symmetric_picks,
+        reference=symmetric_indices,
         cases={
-            "one pick of each kind": (FEW, 10, 4),
+            "one of each kind": (FEW, 10, 4),
             "nothing collected yet": (THREE, 10, 0),
             "nothing given": (THREE, 0, 10),
-            "an odd number of picks": (THREE, 10, 2),
+            "an odd number": (THREE, 10, 2),
             "two members": (TWO_MEMBERS, 20, 8),
         },
         misconceptions={
-            "uniform": uniform_picks,
+            "uniform": uniform_indices,
             "exchanged": lambda *x: _halves(*x, exchanged=True),
             "not_behind_the_given": lambda *x: _halves(*x, shifted=False),
             "one_kind_forgotten": lambda *x: _halves(*x, alone=False),
