@@ -13,11 +13,11 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rlkit_workbook.exercises import exercise, hint, progress, quiz, show_solution
+    from rlkit_workbook.exercises import exercise, hint, progress, quiz, show_solution, unnamed_faults
     from rlkit_workbook.widgets import data_painter, gallery_panel, live_trainer, probe, scrub
 
 _ROOMS = {
-    "exercises": ("exercise", "hint", "progress", "quiz", "show_solution"),
+    "exercises": ("exercise", "hint", "progress", "quiz", "show_solution", "unnamed_faults"),
     "widgets": ("data_painter", "gallery_panel", "live_trainer", "probe", "scrub"),
 }
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "scrub",
     "show_solution",
     "start",
+    "unnamed_faults",
 ]
 
 

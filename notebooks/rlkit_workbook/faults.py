@@ -1,7 +1,7 @@
-"""What the blog post that this course began with, and its course's starter code, do differently, through agents' hooks.
+"""The catalogue of faults: each wrong equation of the course once, beside the sound agent that works without it.
 
-Each difference is trained beside its control, the same agent without it, on equal seeds and data; the numbers say what
-it costs, and sometimes that it costs nothing.
+Some are from the blog post that the course began with and from its course's starter code, some are a learner's. They go
+in through agents' own hooks; `rlkit_workbook.studies.faults` trains them.
 """
 
 from __future__ import annotations
@@ -11,26 +11,20 @@ import dataclasses
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rlkit_mini.agents import AWAC, CQL, DQN, IQL, RND
-from rlkit_mini.agents.dqn import value_of_action
-from rlkit_mini.data.sets import load_dataset
+from rlkit_mini.agents.agent import Agent
+from rlkit_mini.agents.critic import value_of_action
 from rlkit_mini.data.transitions import Transitions
-from rlkit_mini.evaluation.judging import start_values
-from rlkit_mini.evaluation.measures import coverage
-from rlkit_mini.exploration import explore
-from rlkit_mini.mazes import MAZES
-from rlkit_mini.oracle import Oracle
-from rlkit_mini.training import train_offline
+from rlkit_mini.names import Catalogue
 
-# In place of an agent's functions
+# In place of an agent's functions; shapes as theirs
 
 
 def random_action_against_all(q_values: Tensor, actions: Tensor, temperature: float) -> Tensor:
-    """The logsumexp of one random action is that action's value over T; all actions' mean is subtracted."""
+    """CQL's penalty with the logsumexp of one random action, which is its value over T, minus the mean of all."""
     chosen = torch.randint(q_values.shape[-1], actions.shape, device=q_values.device)
     return value_of_action(q_values, chosen) / temperature - q_values.mean(dim=-1)
 
@@ -42,20 +36,32 @@ def random_action_against_data(q_values: Tensor, actions: Tensor, temperature: f
 
 
 def no_temperature_in_front(q_values: Tensor, actions: Tensor, temperature: float) -> Tensor:
+    """CQL's penalty without the factor T, which brings the logsumexp back to the units of Q."""
     return torch.logsumexp(q_values / temperature, dim=-1) - value_of_action(q_values, actions)
 
 
 def minus_the_next_value(rewards: Tensor, terminations: Tensor, next_values: Tensor, discount: float) -> Tensor:
-    """Q - r + discount * V(s') is zero where Q is this."""
+    """The TD target of an error Q - r + discount * V(s')."""
     return rewards - discount * (1 - terminations) * next_values
 
 
+def without_mask(rewards: Tensor, terminations: Tensor, next_values: Tensor, discount: float) -> Tensor:
+    """A TD target that bootstraps through termination."""
+    return rewards + discount * next_values
+
+
+def best_value(q_values: Tensor, action_probabilities: Tensor) -> Tensor:
+    """The maximum, where AWAC's target has the actor's expectation."""
+    return q_values.amax(dim=-1)
+
+
 def unclipped_weights(advantages: Tensor, temperature: float, max_weight: float) -> Tensor:
+    """Weights of AWAC and IQL that nothing bounds."""
     return torch.exp(advantages / temperature)
 
 
-def one_number_a_batch(predicted: Tensor, target: Tensor) -> Tensor:
-    """The mean squared error with its default reduction: every transition of a member's batch gets the same bonus."""
+def one_number_per_batch(predicted: Tensor, target: Tensor) -> Tensor:
+    """RND's bonus as the mean squared error by default: all transitions of a member's minibatch get the same one."""
     squares = (predicted - target) ** 2
     return squares.mean(dim=(-2, -1), keepdim=True)[..., 0].expand(squares.shape[:-1])
 
@@ -67,7 +73,8 @@ class MaximumInTarget(AWAC):
     """Its critic asks for the best action, as DQN's does; the actor still weighs by its own advantage."""
 
     def next_values(self, next_observations: Tensor) -> Tensor:
-        return self.target_critic(next_observations).amax(dim=-1)
+        next_q = self.target_critic(next_observations)
+        return best_value(next_q, self.actor.probabilities(next_observations))
 
 
 class TargetNetworkForV(IQL):
@@ -86,111 +93,221 @@ class PaidForTheStart(RND):
         return batch.observations
 
 
-def idle_actor(agent: type[DQN]) -> type[DQN]:
+class Watched(RND):
+    """Keeps the mean reward (members,) that its critic is given in each update."""
+
+    def loss(self, batch, q_values: Tensor) -> Tensor:
+        self.given = [*getattr(self, "given", []), batch.rewards.mean(dim=-1)]
+        return super().loss(batch, q_values)
+
+
+def critics_argmax(agent: Agent, observations) -> Tensor:
+    """The policy (members, n, 5) of an agent's critic alone, whatever its actor has learnt, at observations (n, 2)."""
+    q_values = agent.q_values(observations)
+    return nn.functional.one_hot(q_values.argmax(dim=-1), q_values.shape[-1]).to(torch.float32)
+
+
+def idle_actor(agent: type[Agent]) -> type[Agent]:
     """An agent whose actor learns and never acts: the critic's argmax does."""
-    return type(f"Idle{agent.__name__}", (agent,), {"action_probabilities": DQN.action_probabilities})
+    return type(f"Idle{agent.__name__}", (agent,), {"action_probabilities": critics_argmax})
+
+
+# In place of the data
+
+
+def mask_of_limits_too(terminations, truncations):
+    """m that is 0 at a time limit as well, as if nothing followed it; (...,) bool."""
+    return ~(terminations | truncations)
 
 
 def limits_as_terminations(data: Transitions) -> Transitions:
-    return dataclasses.replace(data, terminations=data.terminations | data.truncations)
+    """Every episode ends for good, also where only its time was over."""
+    return dataclasses.replace(data, terminations=~mask_of_limits_too(data.terminations, data.truncations))
+
+
+def shifted_by_one(data: Transitions) -> Transitions:
+    """Each place is stored with the action of the step before."""
+    return dataclasses.replace(data, actions=data.actions.roll(1))
+
+
+# The catalogue
 
 
 @dataclasses.dataclass(frozen=True)
-class Difference:
-    """One difference and its control.
+class Control:
+    """A sound agent.
+
+    Attributes:
+        agent: makes it from its seeds.
+        data: that it learns from, "medium-lazy" or another; or the maze that it explores.
+        length: its updates, or an explorer's steps.
+    """
+
+    agent: Callable[..., Agent]
+    data: str
+    length: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """What is wrong, and the sound agent that it is trained beside, on equal seeds.
 
     Attributes:
         says: what the code does.
-        altered, control: make an agent from its seeds.
-        data: "medium-lazy", ...; or the maze that an explorer explores.
-        change: what the difference does to the data.
+        promises: what comes of it beside the sound agent.
+        control: that agent.
+        plant: makes the agent with the fault from what makes the sound one.
+        change: what the fault does to the data.
+        title: in the report's table of what the blog and the starter code do differently; else empty.
+        unnamed: the one of `SOUND` that it is run beside for a learner to find it; else empty.
     """
 
     says: str
-    altered: Callable
-    control: Callable
-    data: str
+    promises: str
+    control: Control
+    plant: Callable[[Callable], Callable] = lambda agent: agent
     change: Callable[[Transitions], Transitions] = lambda data: data
+    title: str = ""
+    unnamed: str = ""
 
 
+def _given(**settings) -> Callable[[Callable], Callable]:
+    return lambda agent: partial(agent, **settings)
+
+
+EXPLORED, TRAINED = 5_000, 2_000  # steps, updates of what the report shows
 CONSERVATIVE = partial(CQL, alpha=1.0)
-DIFFERENCES = {
-    "bonus: one number a batch": Difference(
-        "`mse_loss` with its default reduction", partial(RND, bonus=one_number_a_batch), RND, "hard"
-    ),
-    "bonus: unnormalised": Difference("adds the raw error", partial(RND, normalise=False), RND, "hard"),
-    "bonus: of s": Difference("passes `obs` where the equation has s'", PaidForTheStart, RND, "hard"),
-    "time limits as terminations": Difference(
-        "starter code: `done` at the time limit", DQN, DQN, "medium-rnd", limits_as_terminations
-    ),
-    "CQL: one random action, minus all": Difference(
-        "`logsumexp` of one random action, minus the mean of all",
-        partial(CONSERVATIVE, penalty=random_action_against_all),
-        CONSERVATIVE,
-        "medium-near-expert",
-    ),
-    "CQL: one random action, minus the data's": Difference(
-        "the same, `qa_values` read as the data's action",
-        partial(CONSERVATIVE, penalty=random_action_against_data),
-        CONSERVATIVE,
-        "medium-near-expert",
-    ),
-    "CQL: no T in front, T = 5": Difference(
-        "logsumexp(Q / T) without the factor T",
-        partial(CONSERVATIVE, temperature=5.0, penalty=no_temperature_in_front),
-        partial(CONSERVATIVE, temperature=5.0),
-        "medium-near-expert",
-    ),
-    "AWAC: a maximum in the target": Difference("`torch.max` of the target", MaximumInTarget, AWAC, "medium-lazy"),
-    "AWAC: the equation's sign": Difference(
-        "Q - r + discount E Q", partial(AWAC, td_target=minus_the_next_value), AWAC, "medium-lazy"
-    ),
-    "AWAC: weights without a clip": Difference(
-        "exp(A / λ) as it is", partial(AWAC, advantage_weights=unclipped_weights), AWAC, "medium-lazy"
-    ),
-    "AWAC: the actor never acts": Difference(
-        "starter code: the critic's argmax", idle_actor(AWAC), AWAC, "medium-near-expert"
-    ),
-    "IQL: the actor never acts": Difference(
-        "starter code: the critic's argmax", idle_actor(IQL), IQL, "medium-near-expert"
-    ),
-    "IQL: a target network for V": Difference("`target_value_critic`", TargetNetworkForV, IQL, "medium-lazy"),
+EXPLORER = Control(RND, "hard", EXPLORED)
+NARROW_CQL = Control(CONSERVATIVE, "medium-near-expert", TRAINED)
+LAZY_AWAC = Control(AWAC, "medium-lazy", TRAINED)
+SOUND = {
+    "DQN, 10,000 RND steps": Control(DQN, "medium-rnd", 2000),
+    "DQN, hard maze, RND steps": Control(DQN, "hard-rnd", 4000),
+    "CQL α 1, 1,000 near-expert steps": Control(CONSERVATIVE, "medium-near-expert", 1000),
+    "AWAC, 1,000 near-expert steps": Control(AWAC, "medium-near-expert", 1000),
+    "RND, 2,000 own steps": Control(Watched, "medium", 2000),
 }
+BROAD, HARD, NARROW, NARROW_AWAC, OWN = SOUND
 
-
-EXPLORED, TRAINED = 5_000, 2_000  # steps, updates
-
-
-def run_difference(name: str, seeds: int = 8, steps: int | None = None, sides=("altered", "control")) -> dict:
-    """Altered agent and control: of learners the exact returns and the values at the start, of explorers coverage."""
-    difference = DIFFERENCES[name]
-    result = {"difference": name, "says": difference.says, "data": difference.data}
-    for label in sides:
-        torch.manual_seed(0)  # of the random actions
-        agent = getattr(difference, label)(seeds=seeds)
-        if difference.data in MAZES:
-            runs = explore(agent, MAZES[difference.data], steps or EXPLORED, progress=False)
-            result[label] = {
-                "coverage": [coverage(run.positions, run.maze.walls) for run in runs],
-                "goals": [int(run.terminations.sum()) for run in runs],
-            }
-            continue
-        data = load_dataset(f"pointmass/{difference.data}-v0")
-        oracle = Oracle(data.maze)
-        train_offline(
-            agent, difference.change(data) if label == "altered" else data, updates=steps or TRAINED, progress=False
-        )
-        policy, truth = agent.policy(oracle.observations).numpy(), oracle.evaluate(agent.policy)
-        believed = start_values(policy, agent.q_values(oracle.observations).numpy(), oracle)
-        result[label] = {
-            "returns": truth.episode_return.tolist(),
-            "believed": believed.tolist(),
-            "true": start_values(policy, truth.q_values, oracle).tolist(),
-        }
-        result["optimal_return"] = oracle.optimal_return
-    return result
-
-
-def gap(result: dict) -> float:
-    """Median of believed - true value at the start."""
-    return float(np.median(np.subtract(result["believed"], result["true"])))
+FAULTS = Catalogue(
+    "fault",
+    {
+        "one number": Fault(
+            "`mse_loss` with its default reduction",
+            "No place counts as newer than another; as much is covered all the same.",
+            EXPLORER,
+            _given(bonus=one_number_per_batch),
+            title="bonus: one number a batch",
+        ),
+        "bonus": Fault(
+            "adds the raw error",
+            "The critic's rewards fall more than tenfold while the bonus is learnt away.",
+            EXPLORER,
+            _given(normalise=False),
+            title="bonus: unnormalised",
+            unnamed=OWN,
+        ),
+        "start": Fault(
+            "passes `obs` where the equation has s'",
+            "Each step is paid for the place that it left; as much is covered all the same.",
+            EXPLORER,
+            lambda _: PaidForTheStart,
+            title="bonus: of s",
+        ),
+        "limits": Fault(
+            "starter code: `done` at the time limit",
+            "The places where episodes were cut off are believed to be better than they are.",
+            Control(DQN, "medium-rnd", TRAINED),
+            change=limits_as_terminations,
+            title="time limits as terminations",
+            unnamed=HARD,
+        ),
+        "random, all": Fault(
+            "`logsumexp` of one random action, minus the mean of all",
+            "The penalty is zero in expectation: the critic overestimates and the agent collapses, as DQN.",
+            NARROW_CQL,
+            _given(penalty=random_action_against_all),
+            title="CQL: one random action, minus all",
+        ),
+        "penalty": Fault(
+            "the same, `qa_values` read as the data's action",
+            "The penalty falls without end: it lifts the data's actions above what is possible at all.",
+            NARROW_CQL,
+            _given(penalty=random_action_against_data),
+            title="CQL: one random action, minus the data's",
+            unnamed=NARROW,
+        ),
+        "factor": Fault(
+            "logsumexp(Q / T) without the factor T",
+            "At T = 5 the penalty lifts all values: the critic overestimates.",
+            Control(partial(CONSERVATIVE, temperature=5.0), "medium-near-expert", TRAINED),
+            _given(penalty=no_temperature_in_front),
+            title="CQL: no T in front, T = 5",
+        ),
+        "maximum": Fault(
+            "`torch.max` of the target",
+            "The critic believes in actions that nobody tried: it overestimates, as DQN's.",
+            LAZY_AWAC,
+            lambda _: MaximumInTarget,
+            title="AWAC: a maximum in the target",
+        ),
+        "sign": Fault(
+            "Q - r + discount E Q",
+            "Costs do not add up along a path: all values stay near half a step's.",
+            LAZY_AWAC,
+            _given(td_target=minus_the_next_value),
+            title="AWAC: the equation's sign",
+            unnamed=BROAD,
+        ),
+        "clip": Fault(
+            "exp(A / λ) as it is",
+            "At λ = 0.3 no weight reaches the clip, and nothing changes; at 0.01 training ends in an overflow.",
+            LAZY_AWAC,
+            _given(advantage_weights=unclipped_weights),
+            title="AWAC: weights without a clip",
+        ),
+        "actor": Fault(
+            "starter code: the critic's argmax",
+            "The critic is right about the data's actions, and chooses others: the agent collapses.",
+            Control(AWAC, "medium-near-expert", TRAINED),
+            idle_actor,
+            title="AWAC: the actor never acts",
+            unnamed=NARROW_AWAC,
+        ),
+        "IQL's actor": Fault(
+            "starter code: the critic's argmax",
+            "The critic is right about the data's actions, and chooses others: the agent collapses.",
+            Control(IQL, "medium-near-expert", TRAINED),
+            idle_actor,
+            title="IQL: the actor never acts",
+        ),
+        "delay": Fault(
+            "`target_value_critic`",
+            "Values come through two delays: after as many updates they are far less of the way down.",
+            Control(IQL, "medium-lazy", TRAINED),
+            lambda _: TargetNetworkForV,
+            title="IQL: a target network for V",
+        ),
+        "copy": Fault(
+            "the target network stays as it began",
+            "The critic sees one step ahead: all values stay near -1.",
+            SOUND[BROAD],
+            _given(target_period=10**9),
+            unnamed=BROAD,
+        ),
+        "mask": Fault(
+            "r + discount V(s'), also at the goal",
+            "The goal is worth what nobody ever learnt there: values near it are too low.",
+            SOUND[BROAD],
+            _given(td_target=without_mask),
+            unnamed=BROAD,
+        ),
+        "shift": Fault(
+            "stores each action one step too late",
+            "The values of places are nearly right, and the agent turns a step too late: it returns much less.",
+            SOUND[NARROW],
+            change=shifted_by_one,
+            unnamed=NARROW,
+        ),
+    },
+)

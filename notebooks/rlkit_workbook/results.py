@@ -10,5 +10,5 @@ RESULTS = ROOT / "figures"
 
 
 def read_results(name: str):
-    """A committed result, such as `figures/museum.json` by the name "museum"."""
+    """A committed result, such as `figures/faults.json` by the name "faults"."""
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))

@@ -11,8 +11,8 @@ import pytest
 from rlkit_mini.experiments import EXPERIMENTS
 from rlkit_workbook import __main__ as command_line
 from rlkit_workbook.__main__ import published
-from rlkit_workbook.faults import DIFFERENCES, gap
 from rlkit_workbook.studies import report
+from rlkit_workbook.studies.faults import gap
 from rlkit_workbook.studies.report_figures import FIGURES
 
 ROOT = Path(__file__).parents[2]
@@ -128,7 +128,7 @@ def test_the_command_writes_tables_data_and_figures_and_publishes_them_when_aske
 
 
 def test_the_report_holds_every_experiment_and_difference():
-    assert set(EXPERIMENTS) | set(DIFFERENCES) <= RESULTS.keys()
+    assert set(EXPERIMENTS) | set(report.DIFFERENCES) <= RESULTS.keys()
 
 
 @pytest.mark.parametrize("name", FIGURES)

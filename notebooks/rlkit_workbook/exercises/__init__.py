@@ -29,9 +29,10 @@ from rlkit_workbook.exercises import (
 )
 from rlkit_workbook.exercises.boxes import Box
 from rlkit_workbook.exercises.checking import Exercise, judge
+from rlkit_workbook.exercises.finding_faults import unnamed_faults
 from rlkit_workbook.exercises.quizzes import quiz
 
-__all__ = ["EXERCISES", "Exercise", "exercise", "hint", "progress", "quiz", "show_solution"]
+__all__ = ["EXERCISES", "Exercise", "exercise", "hint", "progress", "quiz", "show_solution", "unnamed_faults"]
 
 _SUBJECTS = (exploring, rnd, data_sets, dqn, cql, awac, iql, judging, fine_tuning)  # in the notebooks' order
 EXERCISES = Catalogue("exercise", {item.name: item for subject in _SUBJECTS for item in subject.EXERCISES})

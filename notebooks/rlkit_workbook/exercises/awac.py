@@ -7,6 +7,7 @@ from torch import tensor
 from rlkit_mini.agents.awac import advantage_weights, expected_value
 from rlkit_mini.agents.bc import log_likelihood
 from rlkit_workbook.exercises.checking import Exercise
+from rlkit_workbook.faults import best_value, unclipped_weights
 
 
 def kl_bonus(policy, behaviour, weight):
@@ -82,7 +83,7 @@ EXERCISES = [
             "a population (members, batch, actions)": (Q_VALUES, ACTOR),
         },
         misconceptions={
-            "maximum": lambda q, p: q.amax(-1),
+            "maximum": best_value,
             "likeliest_action": _likeliest,
             "drawn_action": lambda q, p: _of_action(q, torch.distributions.Categorical(p).sample()),
             "plain_mean": lambda q, p: q.mean(-1),
@@ -106,7 +107,7 @@ EXERCISES = [
         },
         misconceptions={
             "multiplied": lambda a, t, w: torch.exp(a * t).clamp(max=w),
-            "no_clip": lambda a, t, w: torch.exp(a / t),
+            "no_clip": unclipped_weights,
             "no_temperature": lambda a, t, w: torch.exp(a).clamp(max=w),
             "temperature_outside": lambda a, t, w: (torch.exp(a) / t).clamp(max=w),
             "advantage_clipped": lambda a, t, w: torch.exp(a.clamp(max=w) / t),

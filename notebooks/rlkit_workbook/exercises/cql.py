@@ -6,16 +6,13 @@ from torch import logsumexp, nn, softmax, tensor
 from rlkit_mini.agents.cql import cql_penalty
 from rlkit_mini.agents.dqn import value_of_action
 from rlkit_workbook.exercises.checking import Exercise
+from rlkit_workbook.faults import no_temperature_in_front, random_action_against_all, random_action_against_data
 
 
 def penalty_gradient(q_values, actions, temperature=1.0):
     """Derivative of the CQL penalty with respect to Q(s, .): softmax(Q / T) - one_hot(a_data), (..., actions)."""
     policy = torch.softmax(q_values / temperature, dim=-1)
     return policy - nn.functional.one_hot(actions, q_values.shape[-1])
-
-
-def _of_random_action(q_values):
-    return value_of_action(q_values, torch.randint(q_values.shape[-1], q_values.shape[:-1]))
 
 
 def _axis_1(q_values, actions, temperature):
@@ -44,15 +41,15 @@ EXERCISES = [
         differentiable="q_values",
         cases=CASES,
         misconceptions={
-            "no_temperature_in_front": lambda q, a, t: logsumexp(q / t, -1) - value_of_action(q, a),
+            "no_temperature_in_front": no_temperature_in_front,
             "no_temperature_inside": lambda q, a, t: t * logsumexp(q, -1) - value_of_action(q, a),
-            "no_temperature": lambda q, a, t: logsumexp(q, -1) - value_of_action(q, a),
+            "no_temperature": lambda q, a, t: no_temperature_in_front(q, a, 1.0),
             "maximum": lambda q, a, t: q.amax(-1) - value_of_action(q, a),
             "mean_subtracted": lambda q, a, t: t * logsumexp(q / t, -1) - q.mean(-1),
-            "random_action": lambda q, a, t: _of_random_action(q) - value_of_action(q, a),
-            "random_action_over_temperature": lambda q, a, t: _of_random_action(q / t) - value_of_action(q, a),
-            "blog_data_action": lambda q, a, t: (_of_random_action(q / t) - value_of_action(q, a)).mean(),
-            "blog_all_actions": lambda q, a, t: _of_random_action(q / t).mean() - q.mean(),
+            "random_action": lambda q, a, t: random_action_against_data(q, a, 1.0),
+            "random_action_over_temperature": random_action_against_data,
+            "blog_data_action": lambda q, a, t: random_action_against_data(q, a, t).mean(),
+            "blog_all_actions": lambda q, a, t: random_action_against_all(q, a, t).mean(),
             "one_number": lambda q, a, t: (t * logsumexp(q / t, -1) - value_of_action(q, a)).mean(),
             "axis_1": _axis_1,
             "sign_error": lambda q, a, t: value_of_action(q, a) - t * logsumexp(q / t, -1),

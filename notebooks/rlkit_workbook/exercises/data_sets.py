@@ -5,6 +5,7 @@ import numpy as np
 from rlkit_mini.data.transitions import episode_returns
 from rlkit_mini.evaluation.measures import behaviour_policy
 from rlkit_workbook.exercises.checking import Exercise
+from rlkit_workbook.faults import mask_of_limits_too
 
 
 def continuation_mask(terminations, truncations):
@@ -62,7 +63,7 @@ EXERCISES = [
             "a population (members, steps)": (_flags([0, 1, 0], [0, 0, 1]), _flags([0, 0, 1], [1, 0, 0])),
         },
         misconceptions={
-            "truncations_too": lambda e, t: 1.0 - (e | t),
+            "truncations_too": mask_of_limits_too,
             "truncations_only": lambda e, t: 1.0 - t,
             "inverted": lambda e, t: 1.0 * e,
             "never_masked": lambda e, t: np.ones(e.shape),

@@ -5,6 +5,7 @@ from torch import nn, tensor, where
 from rlkit_mini.agents.dqn import td_target
 from rlkit_mini.agents.rnd import epsilon_greedy, novelty_bonus
 from rlkit_workbook.exercises.checking import Exercise
+from rlkit_workbook.faults import minus_the_next_value, without_mask
 
 PREDICTED = tensor([[[1.0, 2.0, 0.0], [0.0, 1.0, 3.0]], [[2.0, 2.0, 2.0], [1.0, 0.0, 0.0]]])
 TARGET = tensor([[[1.0, 0.0, 1.0], [0.0, 1.0, 3.0]], [[1.0, 0.0, 5.0], [0.0, 3.0, 0.0]]])
@@ -45,12 +46,12 @@ EXERCISES = [
             "a population (members, batch)": (REWARDS, TERMINATIONS, NEXT_VALUES, 0.5),
         },
         misconceptions={
-            "no_mask": lambda r, t, v, d: r + d * v,
+            "no_mask": without_mask,
             "mask_inverted": lambda r, t, v, d: r + d * t * v,
             "undiscounted": lambda r, t, v, d: r + (1 - t) * v,
             "reward_masked": lambda r, t, v, d: (1 - t) * (r + d * v),
             "reward_discounted": lambda r, t, v, d: d * (r + (1 - t) * v),
-            "sign_error": lambda r, t, v, d: r - d * (1 - t) * v,
+            "sign_error": minus_the_next_value,
             "no_reward": lambda r, t, v, d: d * (1 - t) * v,
         },
     ),

@@ -22,7 +22,8 @@ from rlkit_mini.oracle import Oracle
 from rlkit_mini.running import as_row, run_experiment
 from rlkit_mini.tables import markdown_table, with_interval
 from rlkit_mini.training import train_offline
-from rlkit_workbook.faults import DIFFERENCES, EXPLORED, TRAINED, gap, run_difference
+from rlkit_workbook.faults import EXPLORED, FAULTS, TRAINED
+from rlkit_workbook.studies.faults import compared, gap
 from rlkit_workbook.studies.parts import Part, file_name, processes, run_parts
 
 DATA = ("medium-near-expert", "hard-near-expert", "medium-lazy", "medium-rnd")
@@ -45,6 +46,7 @@ SHARED = {  # comparisons that are trainings too: the same agent on the same dat
 }
 SIZES = (1_000, 5_000, 10_000, 20_000)
 LONG_RUN = "pointmass_medium_rnd_20000"  # its beginnings are the smaller explorations of the medium maze
+DIFFERENCES = {fault.title: name for name, fault in FAULTS.items() if fault.title}
 CONTROL = "without the bonus"  # RND's control: the same agent, with rnd_weight 0
 
 
@@ -69,8 +71,9 @@ def run_part(kind: str, name: str, seeds: int, steps: int | None = None) -> dict
     if kind in ("explore", "train", "finetune"):
         return run_experiment(_experiment(name, steps), seeds, progress=False).summary
     if kind == "snippet":  # an explorer's control is another part's beginning
-        sides = ("altered",) if DIFFERENCES[name].data in MAZES else ("altered", "control")
-        return run_difference(name, seeds, steps, sides)
+        fault = DIFFERENCES[name]
+        sides = ("altered",) if FAULTS[fault].control.data in MAZES else ("altered", "control")
+        return compared(fault, seeds, steps, sides)
     return (_choosing if kind == "choose" else _comparison)(name, seeds, steps)
 
 
@@ -81,9 +84,10 @@ def made_with(kind: str, name: str, seeds: int, steps: int | None) -> dict:
         agents, data = [row.make_agent(seeds)], row.maze or row.dataset
         length = [row.steps, row.updates, row.online_steps, row.online_epsilon]
     elif kind == "snippet":
-        row = DIFFERENCES[name]
-        agents = [row.altered(seeds=seeds), row.control(seeds=seeds)]
-        data = row.data if row.data in MAZES else f"pointmass/{row.data}-v0"
+        fault = FAULTS[DIFFERENCES[name]]
+        sound = fault.control.agent
+        agents, data = [fault.plant(sound)(seeds=seeds), sound(seeds=seeds)], fault.control.data
+        data = data if data in MAZES else f"pointmass/{data}-v0"
         length = steps or [EXPLORED, TRAINED]
     else:
         before, _, after = name.partition(": ")
@@ -292,7 +296,7 @@ def _chosen(data: str, result: dict) -> dict[str, str]:
 def _altered(result: dict) -> dict[str, str]:
     row = {
         "difference": result["difference"],
-        "its code": DIFFERENCES[result["difference"]].says,
+        "its code": result["says"],
         "data": result["data"],
     }
     for label in ("altered", "control"):
