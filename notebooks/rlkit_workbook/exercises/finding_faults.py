@@ -21,7 +21,6 @@ def _question(label: str, name: str) -> widgets.VBox:
         style={"description_width": "19em"},
         layout=widgets.Layout(width="44em", max_width="100%"),
     )
-    choice.add_class(f"unnamed-fault-{label}")
     explanation = widgets.HTML()
 
     def explain(change) -> None:
