@@ -39,6 +39,13 @@ PAGES = {
 README = PAGES["README.md"]
 
 
+def words_of(notebook):
+    return "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+
+
+TEXTS = PAGES | {f"notebooks/{path.name}": words_of(json.loads(path.read_text())) for path in NOTEBOOKS}
+
+
 def requirements(*extras):
     wanted = PROJECT["dependencies"] + [line for extra in extras for line in PROJECT["optional-dependencies"][extra]]
     return {r.name: str(r.specifier) for r in map(Requirement, wanted)}
@@ -103,18 +110,18 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", TEXTS)
 def test_links_lead_somewhere(name):
-    for file, anchor in re.findall(r"\]\(([^)#:]*)#?([\w-]*)\)", PAGES[name]):
+    for file, anchor in re.findall(r"\]\(([^)#:]*)#?([\w-]*)\)", TEXTS[name]):
         target = ROOT / name if not file else (ROOT / name).parent / file
         assert target.exists(), file
         assert not anchor or anchor in anchors(target.read_text()), (file, anchor)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", TEXTS)
 def test_commands_can_be_called(name, monkeypatch, capsys):
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-    for line in code_of(PAGES[name]):
+    for line in code_of(TEXTS[name]):
         if line.startswith("make "):
             assert line.split()[1] in targets, line
         for module, words in re.findall(r"python -m (rlkit_[\w.]+) ?(.*)", line):
