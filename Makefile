@@ -46,6 +46,7 @@ coverage: setup
 lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-cache
 
 # Run every notebook from top to bottom and keep its outputs
 notebooks: setup
