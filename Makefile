@@ -46,7 +46,7 @@ coverage: setup
 lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-logo --no-cache
 
 # Run every notebook from top to bottom and keep its outputs
 notebooks: setup
