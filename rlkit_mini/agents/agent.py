@@ -107,6 +107,7 @@ class Agent(nn.Module):
 
     @property
     def members(self) -> int:
+        """How many agents the population has."""
         return len(self.seeds)
 
     def describe(self, member: int) -> str:
@@ -169,7 +170,11 @@ class Agent(nn.Module):
         return probabilities
 
     def forward(self, *_) -> None:
-        """Refuse to be called as a function: what is judged is `agent.policy`."""
+        """Refuse to be called as a function.
+
+        Raises:
+            TypeError: always; what is judged is `agent.policy`.
+        """
         raise TypeError(f"{type(self).__name__} is an agent; expected its policy, agent.policy")
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
@@ -267,7 +272,7 @@ def check_agent(agent: Any) -> None:
         raise TypeError(f"agent is {agent!r}; expected an agent, such as CQL(alpha=1.0, seeds=4)")
 
 
-def _checked_device(device) -> torch.device:
+def _checked_device(device: str | torch.device) -> torch.device:
     try:
         return torch.empty(0, device=device).device
     except (AssertionError, RuntimeError, TypeError) as error:  # each kind of device has its own

@@ -99,6 +99,6 @@ def near_expert(oracle: Oracle, random_share: float, seeds: int | Sequence[int] 
     return OracleMixture(oracle, random_share, np.full(len(ACTIONS), 1 / len(ACTIONS)), seeds)
 
 
-def lazy(oracle: Oracle, stay_share: float = 0.6, seeds: int | Sequence[int] = 1) -> OracleMixture:
-    """Optimal, but with probability `stay_share` it stays where it is."""
-    return OracleMixture(oracle, stay_share, np.eye(len(ACTIONS))[0], seeds)
+def lazy(oracle: Oracle, seeds: int | Sequence[int] = 1) -> OracleMixture:
+    """Optimal, but with probability 0.6 it stays where it is."""
+    return OracleMixture(oracle, 0.6, np.eye(len(ACTIONS))[0], seeds)

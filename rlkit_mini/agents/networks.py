@@ -72,9 +72,9 @@ class _Layers(torch.autograd.Function):
 
 
 class PopulationMLP(nn.Module):
-    """A multilayer perceptron a member: (members, batch, in) -> (members, batch, out), one batched product a layer.
+    """Multilayer perceptrons, one per member: (members, batch, in) -> (members, batch, out), a product per layer.
 
-    Inside, a batch's columns are its transitions, (members, features, batch): products with few outputs, such as five
+    Inside, the columns are transitions, (members, features, batch): products with few outputs, such as five
     Q-values, are several times faster this way round.
 
     Args:
@@ -105,25 +105,30 @@ class PopulationMLP(nn.Module):
             self.layers.append(parameters)
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """(members, batch, in) -> (members, batch, out)."""
         parameters = itertools.chain(*self.layers)
         return _Layers.apply(inputs.transpose(1, 2), self.activation, *parameters).transpose(1, 2)
+
+
+FREQUENCIES = 32  # of the random Fourier features
 
 
 class FourierFeatures(nn.Module):
     """Random Fourier features (Tancik et al. 2020, arXiv 2006.10739): (members, batch, 2) -> (members, batch, 64).
 
-    sin and cos of 2 pi B x, B ~ N(0, scale^2) and fixed: near positions become well separated inputs.
+    sin and cos of 2 pi B x, B ~ N(0, 1) and fixed: near positions become well separated inputs.
     """
 
-    def __init__(self, seeds: Sequence[int], purpose: str, count: int = 32, scale: float = 1.0) -> None:
+    def __init__(self, seeds: Sequence[int], purpose: str) -> None:
         super().__init__()
-        frequencies = 2 * math.pi * scale * Streams(seeds, f"{purpose} frequencies", "standard_normal").draw(2, count)
-        frequencies = torch.as_tensor(frequencies, dtype=torch.float32).transpose(1, 2)
+        drawn = Streams(seeds, f"{purpose} frequencies", "standard_normal").draw(2, FREQUENCIES)
+        frequencies = torch.as_tensor(2 * math.pi * drawn, dtype=torch.float32).transpose(1, 2)
         self.register_buffer("frequencies", torch.cat([frequencies, frequencies], dim=1))  # (members, 64, 2)
-        shifts = torch.tensor([0.0, math.pi / 2]).repeat_interleave(count)  # cos x = sin(x + pi / 2)
+        shifts = torch.tensor([0.0, math.pi / 2]).repeat_interleave(FREQUENCIES)  # cos x = sin(x + pi / 2)
         self.register_buffer("shifts", shifts.unsqueeze(-1), persistent=False)  # (64, 1)
 
     def forward(self, observations: Tensor) -> Tensor:
+        """(members, batch, 2) -> (members, batch, 64)."""
         phases = torch.baddbmm(self.shifts, self.frequencies, observations.transpose(1, 2))
         return phases.sin_().transpose(1, 2)
 

@@ -1,4 +1,4 @@
-"""The agents' hyperparameters, a row each: what it may be, what a slider offers, and what figures call it."""
+"""The agents' hyperparameters, one row each: what it may be, what a slider offers, and what figures call it."""
 
 from __future__ import annotations
 

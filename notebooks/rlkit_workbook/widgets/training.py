@@ -257,7 +257,7 @@ def live_trainer(
     """The live trainer, as the last expression of a cell.
 
     Args:
-        algorithm: BC, DQN, CQL, AWAC or IQL; this and all else can be changed in the panel.
+        algorithm: one that learns from data; this and all else can be changed in the panel.
         hyperparameters: of the algorithm, where it does not begin with its defaults: `alpha=1.0`.
     """
     return LiveTrainer(algorithm, dataset, seeds, updates, hyperparameters)
