@@ -8,7 +8,7 @@ STUDENT := student
 export OMP_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: setup lab app test test-slow coverage lint notebooks student datasets clean
+.PHONY: setup lab app test test-slow coverage lint claims replicate notebooks student datasets clean
 
 setup: .venv/ready
 
@@ -32,7 +32,7 @@ app: setup
 		--VoilaConfiguration.allow_template_override=NO --VoilaConfiguration.allow_theme_override=NO \
 		$(APP) notebooks/10_playground.ipynb
 
-test: setup lint
+test: setup lint claims
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m "not slow" tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout 300 notebooks
 
@@ -48,12 +48,22 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports --no-logo --no-cache
 
+# What notebooks and documents say, held against what came out (make claims FIX=1: rewrite numbers that differ)
+claims: setup
+	$(BIN)/python -m rlkit_workbook claims $(if $(FIX),--fix)
+
+# Run every notebook with other training seeds: which claims hold there (make replicate FIRST_SEED="300 400"); minutes
+FIRST_SEED ?= 100
+replicate: setup
+	$(BIN)/python -m rlkit_workbook replicate --first-seed $(FIRST_SEED)
+
 # Run every notebook from top to bottom and keep its outputs
 notebooks: setup
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False \
 		--ClearMetadataPreprocessor.enabled=True --ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec \
 		--ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \
+		--ClearMetadataPreprocessor.preserve_cell_metadata_mask=jupyter \
 		$(NOTEBOOKS)
 
 # The notebooks without their outputs, to hand out (into another folder: make student STUDENT=folder)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+FIRST_SEED = 0  # added to every seed: another one trains all agents anew under their old labels
+
 
 class Streams:
     """One independent random stream per (seed, purpose); members with equal seeds see equal numbers.
@@ -24,7 +26,7 @@ class Streams:
 
     def __init__(self, seeds: Sequence[int], purpose: str, kind: str = "random") -> None:
         distinct, self._member = np.unique(np.asarray(seeds, dtype=np.int64), return_inverse=True)
-        generators = [np.random.default_rng([seed, zlib.crc32(purpose.encode())]) for seed in distinct]
+        generators = [np.random.default_rng([FIRST_SEED + seed, zlib.crc32(purpose.encode())]) for seed in distinct]
         self._draws = [getattr(generator, kind) for generator in generators]
         self._block, self._used = np.empty((len(distinct), 0)), 0
 

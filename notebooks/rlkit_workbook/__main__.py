@@ -1,4 +1,4 @@
-"""The course's own commands: python -m rlkit_workbook sweep NAME | report | grade | bench."""
+"""The course's own commands: python -m rlkit_workbook sweep NAME | report | grade | bench | claims | replicate."""
 
 from __future__ import annotations
 
@@ -144,6 +144,48 @@ def grade(
     with whole_file(out) as part:
         part.write_text(json.dumps(rows, indent=1) + "\n")
     print(*grade_tables(rows), f"written to {out}", sep="\n\n")
+
+
+@app.command
+def claims(files: tyro.conf.Positional[tuple[Path, ...]] = (), fix: bool = False) -> None:
+    """Hold what notebooks and documents say against what came out; fails where they differ, and runs nothing.
+
+    Args:
+        files: default all notebooks that make claims, and all documents of which claims are made.
+        fix: rewrite numbers that differ from their claims'; words never.
+    """
+    from rlkit_workbook.claiming.checking import check_file, files_with_claims
+
+    found = {path.name: check_file(path, fix) for path in files or files_with_claims()}
+    print(*(f"{name}: {findings}" for name, findings in found.items()), sep="\n")
+    if any(findings.problems for findings in found.values()):
+        sys.exit(1)
+
+
+@app.command
+def replicate(
+    notebooks: tyro.conf.Positional[tuple[Path, ...]] = (),
+    first_seed: tuple[int, ...] = (100,),
+    jobs: int = 2,
+    out: Path = Path("results/replication.json"),
+) -> None:
+    """Run notebooks with other training seeds, and say which of their claims hold there.
+
+    Args:
+        notebooks: default all that make claims.
+        first_seed: what takes the place of seed 0, such as 100; several are several runs.
+        jobs: notebooks side by side.
+        out: where each claim goes, as each run fills it (JSON).
+    """
+    from rlkit_workbook.claiming.checking import files_with_claims
+    from rlkit_workbook.claiming.replicating import replicate, replication_table
+
+    _check_writable(out.parent)
+    found = [path for path in files_with_claims() if path.suffix == ".ipynb"]
+    result = replicate(notebooks or found, first_seed, jobs)
+    with whole_file(out) as part:
+        part.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(replication_table(result), f"written to {out}", sep="\n\n")
 
 
 def published(name: str) -> tuple[str, str, str]:

@@ -1,0 +1,106 @@
+"""The sentences of a Markdown text, as its reader sees them, and what makes two of them the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from markdown_it import MarkdownIt
+
+MARKDOWN = MarkdownIt("commonmark").enable("table")
+CODE_OR_MATHEMATICS = re.compile(
+    r"(?P<code>(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`))"
+    r"|\$\$.+?\$\$|(?<![\\$\w])\$(?!\s)[^$]+?(?<!\s)\$(?!\d)",
+    flags=re.DOTALL,
+)
+END = re.compile(r"[.!?]+[\"”’)\]]*(?=\s|$)")
+NO_END = re.compile(r"(?:(?:^|[\s(])(?:e\.g|i\.e|vs|cf|et al|resp|approx|Fig|Eq|Sec|ca)|^\d+)\.$")
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
+GREEK = {
+    "alpha": "α",
+    "beta": "β",
+    "gamma": "γ",
+    "epsilon": "ε",
+    "varepsilon": "ε",
+    "lambda": "λ",
+    "tau": "τ",
+    "pi": "π",
+}
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """text: one line, with code as `code` and mathematics as $...$; section: the heading above it in its cell."""
+
+    text: str
+    kind: str = "text"  # or heading, cell (of a table), title, caption, quiz
+    section: str = ""
+
+
+def sentences(markdown: str) -> list[Sentence]:
+    """All sentences of a Markdown text."""
+    hidden: list[str] = []
+
+    def hide(match: re.Match) -> str:  # Markdown would read the _ and * of mathematics as its own
+        hidden.append(match[0])
+        return match[0] if match["code"] else f"\ue000{len(hidden) - 1}\ue001"
+
+    found, open_blocks, section = [], [], ""
+    for token in MARKDOWN.parse(CODE_OR_MATHEMATICS.sub(hide, markdown)):
+        if token.nesting == 1:
+            open_blocks.append(token.type.removesuffix("_open"))
+        elif token.nesting == -1:
+            open_blocks.pop()
+        elif token.type == "inline":
+            block = open_blocks[-1]
+            kind = {"heading": "heading", "td": "cell", "th": "heading"}.get(block, "text")
+            text = re.sub("\ue000(\\d+)\ue001", lambda match: hidden[int(match[1])], _visible(token))
+            section = text if block == "heading" else section
+            found += [Sentence(part, kind, section) for part in split(" ".join(text.split()))]
+    return found
+
+
+def _visible(inline) -> str:
+    breaks = {"softbreak": " ", "hardbreak": " "}
+    return "".join(
+        f"`{token.content}`" if token.type == "code_inline" else breaks.get(token.type, token.content)
+        for token in inline.children
+        if token.type in ("text", "code_inline", "image", *breaks)
+    )
+
+
+def split(text: str) -> Iterator[str]:
+    """The sentences of a plain text of one line."""
+    start = 0
+    for match in END.finditer(text):
+        part, rest = text[start : match.end()], text[match.end() :].lstrip()
+        bare = part.rstrip('"”’)]')
+        if rest[:1].islower() or (rest and NO_END.search(bare)) or part.count("`") % 2 or part.count("$") % 2:
+            continue
+        yield part.strip()
+        start = match.end()
+    if text[start:].strip():
+        yield text[start:].strip()
+
+
+def plain(text: str) -> str:
+    """What two ways to write the same have in common: no emphasis, no marks of code and mathematics, one minus."""
+    text = re.sub(r"\$([^$]+)\$", lambda match: _spoken(match[1]), text)
+    text = text.translate(str.maketrans("“”’−", '""\'-', "*`"))
+    return " ".join(text.split()).rstrip(".")
+
+
+def _spoken(formula: str) -> str:
+    formula = re.sub(r"\\([a-z]+)", lambda match: GREEK.get(match[1], match[0]), formula)
+    return formula.translate(str.maketrans("", "", "{}^"))
+
+
+def masked(text: str) -> str:
+    """A sentence's words, each number a #."""
+    return NUMBER.sub("#", plain(text))
+
+
+def numbers(text: str) -> list[str]:
+    """A sentence's numbers, as they are written."""
+    return NUMBER.findall(plain(text))
