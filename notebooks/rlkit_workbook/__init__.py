@@ -13,14 +13,17 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rlkit_workbook.claiming import claims
     from rlkit_workbook.exercises import exercise, hint, progress, quiz, show_solution, unnamed_faults
     from rlkit_workbook.widgets import data_painter, gallery_panel, live_trainer, probe, scrub
 
 _ROOMS = {
+    "claiming": ("claims",),
     "exercises": ("exercise", "hint", "progress", "quiz", "show_solution", "unnamed_faults"),
     "widgets": ("data_painter", "gallery_panel", "live_trainer", "probe", "scrub"),
 }
 __all__ = [
+    "claims",
     "data_painter",
     "exercise",
     "gallery_panel",

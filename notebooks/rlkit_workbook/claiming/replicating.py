@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -28,8 +28,7 @@ def replicate(notebooks: Sequence[Path], first_seeds: Sequence[int], jobs: int =
         sentence as that run fills it and whether it holds; "stopped": the cells that raised an error.
     """
     runs = [(path, first) for path in notebooks for first in first_seeds]
-    with tempfile.TemporaryDirectory() as figures, ThreadPoolExecutor(jobs) as pool:
-        ran = list(pool.map(lambda run: _run(*run, figures), runs))
+    ran = asyncio.run(_run_all(runs, jobs))
     rows, stopped = {}, []
     for path in notebooks:
         _note(rows, path.stem, 0, nbformat.read(path, as_version=4).cells)
@@ -43,12 +42,19 @@ def replicate(notebooks: Sequence[Path], first_seeds: Sequence[int], jobs: int =
     return {"first seeds": list(first_seeds), "claims": list(rows.values()), "stopped": stopped}
 
 
-def _run(path: Path, first_seed: int, figures: str) -> list:
+async def _run_all(runs: list[tuple[Path, int]], jobs: int) -> list[list]:
+    turns = asyncio.Semaphore(jobs)
+    with tempfile.TemporaryDirectory() as figures:
+        return await asyncio.gather(*(_run(*run, figures, turns) for run in runs))
+
+
+async def _run(path: Path, first_seed: int, figures: str, turns: asyncio.Semaphore) -> list:
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(SHIFT.format(first_seed)))
     place = {"metadata": {"path": str(path.parent)}}
     client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources=place, allow_errors=True)
-    client.execute(env=os.environ | {"RLKIT_MINI_FIGURES": figures})  # the committed figures stay
+    async with turns:
+        await client.async_execute(env=os.environ | {"RLKIT_MINI_FIGURES": figures})  # the committed figures stay
     return notebook.cells[1:]
 
 
