@@ -5,6 +5,7 @@ import json
 import pytest
 
 from rlkit_workbook.claiming.checking import check, check_file, rewritten
+from rlkit_workbook.claiming.documents import DOCUMENTS
 from rlkit_workbook.claiming.sentences import plain, sentences
 from rlkit_workbook.claiming.sources import Source, notebook_sources
 
@@ -154,3 +155,21 @@ def test_a_number_that_reads_otherwise_than_it_is_written_is_left_to_its_author(
     assert [plain(sentence.text) for sentence in source.sentences] == ["It is 5 and 8"]
     assert rewritten(source, 0, 0, "6") is None
     assert rewritten(source, 0, 1, "9") == "It is &#53; and 9."
+
+
+def test_a_document_is_held_against_the_committed_report(tmp_path, monkeypatch):
+    path = tmp_path / "PAGE.md"
+    path.write_text("DQN gets to 5.\n\n<!-- report -->\nDQN gets to 9.\n<!-- end of report -->\n\nCQL gets to 6.\n")
+
+    def page(claim, report):
+        claim("DQN gets to 7.", "pointmass_medium_dqn" in report)
+        claim(report["no such experiment"], True)
+
+    with pytest.raises(ValueError, match=r"expected a notebook .* or RESULTS\.md"):
+        check_file(path)
+    monkeypatch.setitem(DOCUMENTS, path, page)
+    assert check_file(path, fix=True).problems == [
+        "its claims stopped: KeyError: 'no such experiment'",
+        "no claim holds (PAGE.md, text): “CQL gets to 6.”",
+    ]
+    assert path.read_text().startswith("DQN gets to 7.\n\n<!-- report -->\nDQN gets to 9."), "generated parts stay"

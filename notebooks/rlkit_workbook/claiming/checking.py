@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rlkit_mini.files import ROOT
 from rlkit_workbook.claiming.documents import DOCUMENTS, document_claims
 from rlkit_workbook.claiming.outcomes import leaves_a_result, states_a_result
 from rlkit_workbook.claiming.sentences import Sentence, masked, numbers, plain
@@ -41,7 +40,7 @@ class Findings:
 def files_with_claims() -> list[Path]:
     """The notebooks and documents that have been brought under claims."""
     notebooks = [path for path in sorted(NOTEBOOKS.glob("*.ipynb")) if has_claims(path)]
-    return [*notebooks, *(ROOT / name for name in DOCUMENTS)]
+    return [*notebooks, *DOCUMENTS]
 
 
 def check_file(path: Path, fix: bool = False, exceptions: Path | None = None) -> Findings:
@@ -54,7 +53,7 @@ def check_file(path: Path, fix: bool = False, exceptions: Path | None = None) ->
     if path.suffix == ".ipynb":
         sources, (made, trouble) = notebook_sources(path), notebook_claims(path)
     else:
-        sources, (made, trouble) = [document_source(path)], document_claims(path.name)
+        sources, (made, trouble) = [document_source(path)], document_claims(path)
     tables = tomllib.loads((exceptions or NOTEBOOKS / "exceptions.toml").read_text(encoding="utf-8"))
     excepted = {plain(text): reason for reason, listed in tables.get(path.name, {}).items() for text in listed}
     findings = check(sources, made, excepted, fix)
