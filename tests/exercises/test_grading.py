@@ -79,13 +79,15 @@ def test_a_class_is_graded_from_the_command_line(tmp_path):
     assert set(tmp_path.rglob("*")) == before | {tmp_path / "marks", tmp_path / "marks/grades.json"}
 
 
-def test_only_what_an_exercise_reads_is_executed(tmp_path):
+def test_only_imports_functions_and_constants_are_executed(tmp_path):
     row, states = graded(
         tmp_path / "02.ipynb",
         "%load_ext nothing\n" + IMPORTS,
         "raise SystemExit('a cell that no exercise needs')",
         "def keep(x):\n    return ones.sum() - x",
-        "ones = {}\nones['a'] = torch.ones(1)\nones = ones['a']\nif True:\n    power = 2",
+        "ones = {}\nones['a'] = torch.ones(1)\nones = ones['a']\npower: int = 2",
+        "history = train_offline(agent, data, 10**9)\nwhile True: pass",
+        "last = history.returns[-1]",
         NOVELTY + "return sum_of(torch.abs(predicted - target) ** power)\n\ndef sum_of(x): return x.sum(-1)",
         "%%time\ndef sum_of(x):\n    return x.sum(-1)",
         RIGHT[0].replace("torch.square(predicted - target)", "sum_of(torch.abs(predicted - target) ** power)")[:-8],
@@ -96,11 +98,19 @@ def test_only_what_an_exercise_reads_is_executed(tmp_path):
     assert states == ["right", "right", "right"], row
 
 
-def test_what_a_method_call_fills_is_there(tmp_path):
-    filled = "factors = {}\nfor name in ['m']:\n    factors.update({name: 1})"
-    uses = TARGET + "return rewards + factors['m'] * discount * (1 - terminations) * next_values"
-    _, states = graded(tmp_path / "02.ipynb", IMPORTS, filled, RIGHT[0], uses, RIGHT[2])
-    assert states == ["right", "right", "right"]
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ("factor = measured(1)", "cell 4 is not run: line 1 calls measured"),
+        ("if True:\n    factor = 1", "cell 4 is not run: line 1 is no import, function or constant"),
+        ("factor = elsewhere", "cell 4 stops with NameError: name 'elsewhere' is not defined"),
+    ],
+)
+def test_an_exercise_that_reads_what_was_not_executed_is_told_so(cell, says, tmp_path):
+    uses = TARGET + "return rewards + factor * discount * (1 - terminations) * next_values"
+    row, states = graded(tmp_path / "02.ipynb", IMPORTS, cell, RIGHT[0], uses, RIGHT[2])
+    assert states == ["right", "not reached", "right"]
+    assert row["exercises"]["td_target"]["problem"] == says
 
 
 def test_an_exercise_may_call_another_one_and_gets_what_the_notebook_holds(tmp_path):

@@ -1,20 +1,21 @@
 """Grading: the exercises of learners' notebooks, judged by the installed package.
 
 A notebook is not run from top to bottom, which would train for minutes. Of each exercise the last function of its name
-under `@exercise` is taken, and with it what it reads from the cells above, and what that reads: imports, helper
-functions, constants. Only this is executed, in a process that is ended when it takes too long.
+under `@exercise` counts. Beside these only imports, functions, classes and constants are executed; a constant is an
+assignment that calls nothing but functions of NumPy, torch and Python itself. A process that takes too long for one
+exercise is ended.
 
 What is trusted: the checker and its references, which are the installed package's. What a notebook says of itself is
-not looked at: its outputs, its progress file, an `exercise` of its own. A function that imports from the package is
-marked; one that copies `show_solution`, or a neighbour, is not: the JSON keeps every source. A notebook is code, and
-this runs it with your rights and without walls: grade the submissions of strangers in a container.
+not looked at: its outputs, its progress file, an `exercise` of its own. A function that uses what its notebook
+imports from the course is marked; one that copies `show_solution`, or a neighbour, is not: the JSON keeps every source.
+A notebook is code, and this runs it with your rights and without walls: grade the submissions of strangers in a
+container.
 """
 
 from __future__ import annotations
 
 import ast
-import copy
-import dis
+import builtins
 import json
 import linecache
 import multiprocessing
@@ -28,7 +29,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import CodeType
 
@@ -43,15 +43,16 @@ from rlkit_workbook.exercises import EXERCISES
 from rlkit_workbook.exercises.checking import judge
 
 TEACHING = {f"{package}.{name}" for package in ("rlkit_workbook", "rlkit_workbook.exercises") for name in OFFERED}
+QUICK = {"numpy", "np", "torch", "math", *vars(builtins)}  # their functions may be called for a constant
 
 
 def grade_notebooks(paths: Sequence[Path], timeout: float = 60.0, jobs: int | None = None) -> list[dict]:
-    """One row a notebook, ready for JSON.
+    """One row per notebook, ready for JSON.
 
     Args:
         paths: of the notebooks; a number in front of a name ("05_...") says which exercises belong into it.
         timeout: seconds an exercise may take, with what it needs from the cells above.
-        jobs: notebooks side by side; default one a core.
+        jobs: notebooks side by side; default one per core.
 
     Returns:
         Rows with "notebook", "exercises" (name -> "state": right, attempted, open or not reached; "remark", the
@@ -192,7 +193,7 @@ def _judging_process(*arguments):
 
 
 def _judge_all(pipe, scratch: str, cells: dict[str, str], folder: str, done: list[str]) -> None:
-    """Send the names of the exercises that are not done, then a verdict on each."""
+    """Send the names of the exercises that are not done, in the notebook's order; then a verdict on each."""
     torch.set_num_threads(1)
     sys.path.append(folder)  # a learner's module beside the notebook
     os.chdir(scratch)
@@ -203,76 +204,38 @@ def _judge_all(pipe, scratch: str, cells: dict[str, str], folder: str, done: lis
     }
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         statements, broken = _statements(cells)
-        targets = {one.exercise: i for i, one in enumerate(statements) if one.exercise}  # the last one of a name counts
-        names = [name for name in EXERCISES if (name in targets or name in broken) and name not in done]
-        pipe.send_bytes(json.dumps(names).encode())
-        for name in names:
-            verdict = _judged(statements, targets[name]) if name in targets else broken[name]
+        last = {one.exercise: one for one in statements if one.exercise}  # of a name, the last one counts
+        broken = {name: verdict for name, verdict in broken.items() if name not in {*last, *done}}
+        judged = [one for one in statements if one is last.get(one.exercise) and one.exercise not in done]
+        pipe.send_bytes(json.dumps([*broken, *(one.exercise for one in judged)]).encode())
+        for verdict in broken.values():
             pipe.send_bytes(json.dumps(verdict).encode())
+        notebook = _Notebook()
+        for statement in statements:
+            if statement in judged:
+                pipe.send_bytes(json.dumps(notebook.judge(statement)).encode())
+            else:
+                notebook.run(statement)
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement on the top level of a cell."""
+    """A statement on the top level of a cell; `exercise` is its name if it is a function under `@exercise`."""
 
     cell: str
+    exercise: str
     node: ast.stmt
-
-    @cached_property
-    def exercise(self) -> str:
-        """The name of the function under `@exercise`, if this is one."""
-        marked = isinstance(self.node, ast.FunctionDef) and any(map(_is_mark, self.node.decorator_list))
-        return self.node.name if marked and self.node.name in EXERCISES else ""
-
-    @cached_property
-    def unmarked(self) -> Statement:
-        """The same function without `@exercise`."""
-        node = copy.copy(self.node)
-        node.decorator_list = [decorator for decorator in node.decorator_list if not _is_mark(decorator)]
-        return Statement(self.cell, node)
-
-    @cached_property
-    def code(self) -> CodeType:
-        return compile(ast.Module([self.node], []), self.cell, "exec", dont_inherit=True)
-
-    @cached_property
-    def reads(self) -> set[str]:
-        """Global names that it reads, also inside functions."""
-        return _names(self.code, ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"), nested=True)
-
-    @cached_property
-    def binds(self) -> set[str]:
-        """Global names that it gives or changes; "*" for those of a star import."""
-        if isinstance(self.node, ast.ImportFrom) and self.node.names[0].name == "*":
-            return {"*"}
-        parts = [node for node in ast.walk(self.node) if isinstance(getattr(node, "ctx", None), ast.Store)]
-        changed = [part for part in parts if not isinstance(part, ast.Name)]
-        if not isinstance(self.node, ast.FunctionDef | ast.ClassDef):  # table.update(...) changes the table
-            alone = [node.value for node in ast.walk(self.node) if isinstance(node, ast.Expr)]
-            changed += [c.func for c in alone if isinstance(c, ast.Call) and isinstance(c.func, ast.Attribute)]
-        changed = {re.match(r"\w*", ast.unparse(part))[0] for part in changed}
-        return changed | _names(self.code, ("STORE_NAME", "STORE_GLOBAL"), nested=False)
-
-    @cached_property
-    def borrows(self) -> set[str]:
-        """What it imports from this package, also inside functions, beside what every notebook does."""
-        modules = set()
-        for node in ast.walk(self.node):
-            if isinstance(node, ast.Import):
-                modules |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                modules |= {f"{node.module}.{alias.name}" for alias in node.names}
-        return {name for name in modules if name.startswith(("rlkit_mini", "rlkit_workbook")) and name not in TEACHING}
+    code: CodeType
 
 
-def _is_mark(decorator: ast.expr) -> bool:
-    return ast.unparse(decorator).split(".")[-1] == "exercise"
-
-
-def _names(code: CodeType, operations: tuple[str, ...], nested: bool) -> set[str]:
-    names = {step.argval for step in dis.get_instructions(code) if step.opname in operations}
-    inside = [constant for constant in code.co_consts if isinstance(constant, CodeType)] if nested else []
-    return names.union(*(_names(part, operations, nested) for part in inside))
+def _statement(cell: str, node: ast.stmt) -> Statement:
+    """Compiled, without `@exercise`."""
+    exercise = ""
+    if isinstance(node, ast.FunctionDef) and node.name in EXERCISES:
+        others = [mark for mark in node.decorator_list if ast.unparse(mark).split(".")[-1] != "exercise"]
+        exercise = node.name if len(others) < len(node.decorator_list) else ""
+        node.decorator_list = others
+    return Statement(cell, exercise, node, compile(ast.Module([node], []), cell, "exec", dont_inherit=True))
 
 
 def _statements(cells: dict[str, str]) -> tuple[list[Statement], dict[str, dict]]:
@@ -282,44 +245,85 @@ def _statements(cells: dict[str, str]) -> tuple[list[Statement], dict[str, dict]
         linecache.cache[cell] = (len(source), None, source.splitlines(keepends=True), cell)  # for the checker's remarks
         try:
             source = TransformerManager().transform_cell(re.sub(r"\A\s*%%.*", "", source))  # no magics
-            found = [Statement(cell, node) for node in ast.parse(source, cell).body]
-            for statement in found:
-                statement.code  # noqa: B018  compiles it, or raises
-            statements += found
+            statements += [_statement(cell, node) for node in ast.parse(source, cell).body]
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             for name in re.findall(r"^@exercise\s+def\s+(\w+)", source, flags=re.MULTILINE):
                 broken[name] = _verdict("attempted", problem=f"{type(error).__name__}: {error}", source=source)
     return statements, broken
 
 
-def _needed(target: Statement, above: list[Statement]) -> list[Statement]:
-    """What a statement reads from those above it, and what these read."""
-    names, kept = {"*"} | target.reads, set()
-    while more := {i for i, statement in enumerate(above) if i not in kept and statement.binds & names}:
-        kept |= more
-        names = names.union(*(above[i].reads for i in more))
-    return [above[i] for i in sorted(kept)]
+class _Notebook:
+    """What the cells so far have given.
 
+    Attributes:
+        names: global name -> value.
+        missing: a name that was not given -> why.
+        imported: name -> where in this course it is from.
+    """
 
-def _judged(statements: list[Statement], place: int) -> dict[str, str]:
-    """The verdict on the exercise at this place."""
-    name, target = statements[place].exercise, statements[place].unmarked
-    needed, source = _needed(target, statements[:place]), ast.unparse(target.node)
-    names = {"__name__": "__main__"}
-    for statement in needed:
+    def __init__(self) -> None:
+        self.names, self.missing, self.imported = {"__name__": "__main__"}, {}, {}
+
+    def run(self, statement: Statement) -> None:
+        """Execute an import, a function, a class or a constant; in place of an exercise goes the reference."""
+        if statement.exercise:
+            self.names[statement.exercise] = EXERCISES[statement.exercise].reference
+            return
+        self.imported |= _imports(statement.node)
+        reason = _not_run(statement.node)
         try:
-            exec(statement.code, names)
+            if not reason:
+                exec(statement.code, self.names)
         except BaseException as error:  # SystemExit among them
-            return _verdict("not reached", problem=f"{statement.cell} stops with {_words(error)}", source=source)
-    try:
-        exec(target.code, names)
-        box, _ = judge(EXERCISES[name], names[name])
-    except BaseException as error:
-        return _verdict("attempted", problem=f"{target.cell} stops with {_words(error)}", source=source)
-    borrowed = sorted(set().union(*(statement.borrows for statement in [*needed, target])))
-    problem = f"imports {', '.join(borrowed)}" if borrowed and box.kind == "right" else ""
-    remark = box.text[0].replace("`", "") if box.kind == "wrong" else ""
-    return _verdict("attempted" if box.kind == "wrong" else box.kind, remark, problem, source)
+            reason = f"stops with {_words(error)}"
+        if reason:
+            stored = [node for node in _names(statement.node) if isinstance(node.ctx, ast.Store)]
+            self.missing |= {node.id: f"{statement.cell} {reason}" for node in stored}
+
+    def judge(self, statement: Statement) -> dict[str, str]:
+        """The verdict on an exercise, whose name then holds what goes on."""
+        name, source = statement.exercise, ast.unparse(statement.node)
+        try:
+            exec(statement.code, self.names)
+            box, self.names[name] = judge(EXERCISES[name], self.names[name])
+        except BaseException as error:
+            self.names[name] = EXERCISES[name].reference
+            return _verdict("attempted", problem=f"{statement.cell} stops with {_words(error)}", source=source)
+        if box.kind == "wrong":
+            remark = box.text[0].replace("`", "")
+            unknown = re.search(r"stops with NameError: name '(\w+)' is not defined", remark)
+            if unknown and unknown[1] in self.missing:
+                return _verdict("not reached", problem=self.missing[unknown[1]], source=source)
+            return _verdict("attempted", remark, source=source)
+        used = {self.imported[node.id] for node in _names(statement.node) if node.id in self.imported}
+        borrowed = sorted(used.union(_imports(statement.node).values())) if box.kind == "right" else []
+        return _verdict(box.kind, problem=f"imports {', '.join(borrowed)}" if borrowed else "", source=source)
+
+
+def _names(node: ast.stmt) -> list[ast.Name]:
+    return [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+
+
+def _imports(node: ast.stmt) -> dict[str, str]:
+    """What it imports from this course, beside what every notebook does: name -> where it is from."""
+    found = {}
+    for part in ast.walk(node):
+        if isinstance(part, ast.Import | ast.ImportFrom):
+            source = f"{part.module}." if isinstance(part, ast.ImportFrom) else ""
+            found |= {alias.asname or alias.name: source + alias.name for alias in part.names}
+    ours = ("rlkit_mini", "rlkit_workbook")
+    return {name: source for name, source in found.items() if source.startswith(ours) and source not in TEACHING}
+
+
+def _not_run(node: ast.stmt) -> str:
+    """Why a statement is not executed; empty where it is."""
+    if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef):
+        return ""
+    if not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        return f"is not run: line {node.lineno} is no import, function or constant"
+    calls = [ast.unparse(part.func) for part in ast.walk(node) if isinstance(part, ast.Call)]
+    slow = [name for name in calls if name.partition(".")[0] not in QUICK]
+    return f"is not run: line {node.lineno} calls {slow[0]}" if slow else ""
 
 
 def _words(error: BaseException) -> str:
