@@ -167,10 +167,8 @@ def one_update(kind, functions, **settings):
 
 def assert_followed(optimizer, previous, loss):
     """What the update added to the mean of gradients is this loss's gradient, and no other's."""
-    after, before = (one.param_groups[0]["params"] for one in (optimizer, previous))
-    gradients = torch.autograd.grad(loss.mean(dim=-1).sum(), before)
-    for new, old, gradient in zip(after, before, gradients, strict=True):
-        mean, old_mean = optimizer.state[new]["exp_avg"], previous.state[old]["exp_avg"]
+    gradients = torch.autograd.grad(loss.mean(dim=-1).sum(), previous.parameters)
+    for mean, old_mean, gradient in zip(optimizer.means, previous.means, gradients, strict=True):
         torch.testing.assert_close((mean - 0.9 * old_mean) / 0.1, gradient, rtol=1e-3, atol=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""Networks and randomness for populations: every tensor has a leading `members` axis, and members never mix."""
+"""Networks and their optimiser for populations: every tensor has a leading `members` axis, and members never mix."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from torch import Tensor, nn
 
 from rlkit_mini.streams import Streams
 
-# Freeing one large block teaches glibc to keep memory, where it would hand it back and fetch it again every update
-torch.empty(31 * 2**20, dtype=torch.uint8)
-
 
 def _uniform_layer(streams: Streams, n_in: int, n_out: int) -> tuple[np.ndarray, np.ndarray]:
     bound = 1 / math.sqrt(n_in)
@@ -26,49 +23,12 @@ def _normal_layer(streams: Streams, n_in: int, n_out: int) -> tuple[np.ndarray, 
     return weight, np.zeros((len(weight), 1, n_out))
 
 
-def _tanh_layer(weight: Tensor, bias: Tensor, inputs: Tensor) -> Tensor:
-    """tanh x = 2 sigmoid(2 x) - 1: of the same speed on every processor, as `torch.tanh` is not."""
-    outputs = torch.baddbmm(bias, weight, inputs, beta=2, alpha=2).sigmoid_()
-    return torch.add(MINUS_ONE, outputs, alpha=2, out=outputs)
+def _tanh(inputs: Tensor) -> Tensor:
+    """2 sigmoid(2 x) - 1, which is tanh x: on some processors a quarter of `torch.tanh`'s time."""
+    return 2 * torch.sigmoid(2 * inputs) - 1
 
 
-def _relu_layer(weight: Tensor, bias: Tensor, inputs: Tensor) -> Tensor:
-    return torch.baddbmm(bias, weight, inputs).relu_()
-
-
-MINUS_ONE = torch.tensor(-1.0)  # on the CPU: numbers are welcome on every device
-HIDDEN = {  # name -> a layer, and the gradient before its activation from that after it and what the layer gave
-    "tanh": (_tanh_layer, torch.ops.aten.tanh_backward),
-    "relu": (_relu_layer, lambda gradient, outputs: torch.ops.aten.threshold_backward(gradient, outputs, 0)),
-}
-
-
-class _Layers(torch.autograd.Function):
-    """All layers at once on columns (members, features, batch): few operations, and little memory, there and back."""
-
-    @staticmethod
-    def forward(ctx, columns: Tensor, activation: str, *parameters: Tensor) -> Tensor:
-        weights, biases = parameters[::2], parameters[1::2]
-        inputs = [columns]  # of each layer
-        for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
-            inputs.append(HIDDEN[activation][0](weight, bias, inputs[-1]))
-        ctx.activation = activation
-        ctx.save_for_backward(*weights, *inputs)
-        return torch.baddbmm(biases[-1], weights[-1], inputs[-1])
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor):
-        saved = ctx.saved_tensors
-        weights, inputs = saved[: len(saved) // 2], saved[len(saved) // 2 :]
-        gradients: list[Tensor] = []
-        for number in reversed(range(len(weights))):
-            of_weight = torch.bmm(gradient, inputs[number].transpose(1, 2))
-            gradients = [of_weight, gradient.sum(dim=-1, keepdim=True), *gradients]
-            if number or ctx.needs_input_grad[0]:
-                gradient = torch.bmm(weights[number].transpose(1, 2), gradient)
-            if number:
-                gradient = HIDDEN[ctx.activation][1](gradient, inputs[number])
-        return gradient if ctx.needs_input_grad[0] else None, None, *gradients
+ACTIVATIONS = {"tanh": _tanh, "relu": torch.relu_}
 
 
 class PopulationMLP(nn.Module):
@@ -106,8 +66,11 @@ class PopulationMLP(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(members, batch, in) -> (members, batch, out)."""
-        parameters = itertools.chain(*self.layers)
-        return _Layers.apply(inputs.transpose(1, 2), self.activation, *parameters).transpose(1, 2)
+        columns = inputs.transpose(1, 2)
+        for weight, bias in self.layers[:-1]:
+            columns = ACTIVATIONS[self.activation](torch.baddbmm(bias, weight, columns))
+        weight, bias = self.layers[-1]
+        return torch.baddbmm(bias, weight, columns).transpose(1, 2)
 
 
 FREQUENCIES = 32  # of the random Fourier features
@@ -154,15 +117,39 @@ def observation_network(
     raise ValueError(f"features is {features!r}; expected 'fourier' or 'raw'")
 
 
-class Adam(torch.optim.Adam):
-    """Adam (Kingma & Ba 2015, arXiv 1412.6980) on a population: each member's parameters follow its own loss alone."""
+class Adam:
+    """Adam (Kingma & Ba 2015, arXiv 1412.6980) on a population: each member's parameters follow its own loss alone.
+
+    torch's own optimiser takes eight times as long around the same kernel.
+
+    Attributes:
+        means, squares: running means of each parameter's gradient, and of its square.
+    """
 
     def __init__(self, parameters: Iterable[nn.Parameter], learning_rate: float) -> None:
-        super().__init__(parameters, lr=learning_rate, fused=True)
+        self.parameters, self.learning_rate = list(parameters), learning_rate
+        self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.steps = torch.zeros((), device=self.parameters[0].device)
 
     def minimise(self, losses: Tensor) -> Tensor:
         """One step down the losses (members,); returns them without their graph."""
-        self.zero_grad()
-        losses.sum().backward()
-        self.step()
+        gradients = torch.autograd.grad(losses.sum(), self.parameters)
+        gradients = [gradient.contiguous() for gradient in gradients]  # the kernel asks for no other layout
+        self.steps += 1
+        torch._fused_adam_(
+            self.parameters,
+            gradients,
+            self.means,
+            self.squares,
+            [],
+            [self.steps] * len(gradients),
+            lr=self.learning_rate,
+            beta1=0.9,
+            beta2=0.999,
+            weight_decay=0.0,
+            eps=1e-8,
+            amsgrad=False,
+            maximize=False,
+        )
         return losses.detach()

@@ -102,13 +102,13 @@ class Replay:
     def minibatches(self, count: int) -> Iterator[Batch]:
         """`count` minibatches per member (members, batch, ...), drawn with replacement from the stream of its seed.
 
-        They are gathered many at a time, since for a small population that costs little more than gathering one, and an
-        accelerator waits for new indices only then.
+        They are gathered many at a time, since for a small population that costs little more than gathering one, an
+        accelerator waits for new indices only then, and memory that was asked for in large blocks is kept for reuse.
 
         Raises:
             ValueError: `indices` gives some that are not there.
         """
-        most = max(1, 2**15 // (self.members * self.batch_size))
+        most = max(1, 2**18 // (self.members * self.batch_size))
         for begun in range(0, count, most):
             block = min(most, count - begun)
             uniforms = self.stream.draw(block, self.batch_size).reshape(-1, self.batch_size)

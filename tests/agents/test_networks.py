@@ -127,6 +127,14 @@ def test_adam_steps_as_torchs_does():
         assert torch.equal(one, other)
 
 
+def test_adam_takes_gradients_of_any_layout():
+    """That of a bias before a sum is one number, expanded; torch's kernel would read past it."""
+    network = PopulationMLP([0, 1], "critic", (2, 5))
+    optimizer, before = Adam(network.parameters(), 0.01), network.layers[0][1].detach().clone()
+    optimizer.minimise(network(torch.rand(2, 1, 2)).sum(dim=(1, 2)))
+    torch.testing.assert_close(before - network.layers[0][1], torch.full_like(before, 0.01))
+
+
 def test_unknown_features_are_refused():
     with pytest.raises(ValueError, match="features is 'fourrier'; expected 'fourier' or 'raw'"):
         observation_network([0], "critic", 5, features="fourrier")
