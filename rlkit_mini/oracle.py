@@ -264,7 +264,7 @@ class Oracle:
         return hashlib.sha256(repr((facts, dynamics)).encode() + maze.walls.tobytes()).hexdigest()[:16]
 
 
-solved = functools.cache(Oracle)  # one oracle a maze for all panels of a kernel
+shared_oracle = functools.cache(Oracle)  # one per maze, for all panels of a kernel
 
 
 @dataclass

@@ -12,7 +12,7 @@ import numpy as np
 from rlkit_mini.agents.agent import Agent
 from rlkit_mini.data.sets import load_dataset
 from rlkit_mini.data.transitions import Transitions
-from rlkit_mini.evaluation.judging import start_values
+from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.evaluation.measures import bootstrap_interval, coverage_curve, interquartile_mean
 from rlkit_mini.experiments import Experiment
 from rlkit_mini.exploration import explore
@@ -138,7 +138,7 @@ def as_row(summary: dict[str, Any]) -> dict[str, str]:
             "steps": f"{summary['steps']:,}",
             "seconds": "–" if summary["seconds"] is None else f"{summary['seconds']:.1f}",
         }
-    behaviour = summary["behaviour_return"]
+    behaviour, believed = summary["behaviour_return"], summary["start_value_estimated"]
     return {
         "experiment": summary["experiment"],
         "data": summary["dataset"].removeprefix("pointmass/").removesuffix("-v0"),
@@ -147,7 +147,7 @@ def as_row(summary: dict[str, Any]) -> dict[str, str]:
         "behaviour": "–" if behaviour is None else f"{behaviour:.1f}",
         "return: IQM [95% interval]": with_interval(summary["returns"]),
         "worst seed": f"{summary['worst']:.1f}",
-        "believed value at start": f"{summary['start_value_estimated']:.2f}",
+        "believed value at start": "–" if believed is None else f"{believed:.2f}",
         "true value": f"{summary['start_value_true']:.2f}",
         "updates": f"{summary['updates']:,}",
         "seconds": f"{summary['seconds']:.1f}",
@@ -158,16 +158,15 @@ def _held_against_the_truth(
     experiment: Experiment, seeds: int | Sequence[int], train: Callable[[Agent, Transitions, Oracle], History]
 ) -> TrainingResult:
     data, agent = load_dataset(experiment.dataset), experiment.make_agent(seeds)
-    oracle = Oracle(data.maze)
+    oracle = Oracle(data.maze, agent.settings[0].get("discount", 0.95))
     began = time.perf_counter()
     history = train(agent, data, oracle)
     seconds = time.perf_counter() - began
     if not len(history.updates):
         raise RuntimeError(f"{experiment.name} was interrupted before its first evaluation; nothing was kept")
     returns = history.returns[-1]
-    policy = agent.policy(oracle.observations).cpu().numpy()
-    believed = start_values(policy, agent.q_values(oracle.observations).cpu().numpy(), oracle)
-    true = start_values(policy, oracle.evaluate(agent.policy).q_values, oracle)
+    judged = Judgement.of(agent, oracle)
+    true, believed = judged.true_start, None if judged.q_values is None else judged.believed_start
     summary = {
         **_facts(experiment, agent),
         "optimal_return": oracle.optimal_return,
@@ -175,9 +174,9 @@ def _held_against_the_truth(
         "behaviour_return": float(data.episode_returns.mean()) if len(data.episode_returns) else None,
         "returns": returns.tolist(),
         **_over_seeds(returns),
-        "start_value_estimated": float(np.median(believed)),
+        "start_value_estimated": None if believed is None else float(np.median(believed)),
         "start_value_true": float(np.median(true)),
-        "start_values_estimated": believed.tolist(),
+        "start_values_estimated": None if believed is None else believed.tolist(),
         "start_values_true": true.tolist(),
         "updates": int(history.updates[-1]),
         "seconds": seconds,

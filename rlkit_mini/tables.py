@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import html
+import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from rlkit_mini.agents.agent import Agent
-from rlkit_mini.evaluation.judging import start_values
+from rlkit_mini.data.transitions import Transitions
+from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.evaluation.measures import bootstrap_interval, interquartile_mean
 from rlkit_mini.oracle import Oracle
 
@@ -57,21 +59,80 @@ def with_interval(values, digits: int = 1) -> str:
     return f"{interquartile_mean(np.asarray(values)):.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def agent_row(label: str, agent: Agent, oracle: Oracle, greedy: bool = True) -> dict[str, str]:
+class Paired(NamedTuple):
+    """A difference over seeds in pairs: interquartile mean and 95% bootstrap interval.
+
+    Formatted with the digits wanted, f"{paired(a, b):.1f}", it is "-1.9 [-5.7, 0.1], not settled".
+    """
+
+    middle: float
+    low: float
+    high: float
+
+    @property
+    def settled(self) -> bool:
+        """Whether 0 lies outside the interval."""
+        return self.low > 0 or self.high < 0
+
+    def __format__(self, digits: str) -> str:
+        middle, low, high = (format(value, digits or ".1f") for value in self)
+        return f"{middle} [{low}, {high}], {'settled' if self.settled else 'not settled'}"
+
+
+def paired(a, b) -> Paired:
+    """By how much a (seeds,) is above b (seeds,), of the same seeds in the same order.
+
+    Raises:
+        ValueError: they are not of equally many seeds, or not finite.
+    """
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if a.ndim != 1 or a.shape != b.shape:
+        raise ValueError(f"a and b have shapes {a.shape} and {b.shape}; expected (seeds,), the same seeds in both")
+    return Paired(float(interquartile_mean(a - b)), *bootstrap_interval(a - b).tolist())
+
+
+def references(data: Transitions, oracle: Oracle) -> dict[str, float]:
+    """Returns to hold an agent's against: of the optimum, the best that the data allows, the data, random actions.
+
+    Args:
+        oracle: of the data's maze.
+    """
+    returns = data.episode_returns
+    return {
+        "J*": oracle.optimal_return,
+        "best of data": oracle.best_return(data.observations, data.actions),
+        "behaviour": float(returns.mean()) if len(returns) else math.nan,
+        "random": oracle.random_return,
+    }
+
+
+def in_a_row(numbers: Mapping[str, float]) -> str:
+    """Numbers by name for a caption: "J* -20.7, best of data -20.7"."""
+    return ", ".join(f"{name} {value:.1f}" for name, value in numbers.items())
+
+
+def agent_row(label: str, judged: Judgement) -> dict[str, str]:
     """A table's row on a population without swept settings, or on all its members taken together.
 
-    Exact returns of the greedy (or the sampled) policy, and the value at the start, believed and true, if it has one.
+    Exact returns, and the median over members of the start's discounted value, believed (if they learn any) and true.
     """
-    act = functools.partial(agent.policy, greedy=greedy)
-    policy, truth = act(oracle.observations).cpu().numpy(), oracle.evaluate(act)
-    row = {
+    returns, believed = judged.returns, np.median(judged.believed_start)
+    return {
         "agent": label,
-        "return: IQM [95% interval]": with_interval(truth.episode_return),
-        "worst seed": f"{truth.episode_return.min():.1f}",
-        "believed value at start": "–",
-        "true value": f"{np.median(start_values(policy, truth.q_values, oracle)):.1f}",
+        "return: IQM [95% interval]": with_interval(returns),
+        "worst seed": f"{returns.min():.1f}",
+        "believed value at start": "–" if np.isnan(believed) else f"{believed:.1f}",
+        "true value": f"{np.median(judged.true_start):.1f}",
     }
-    if hasattr(agent, "q_values"):
-        believed = start_values(policy, agent.q_values(oracle.observations).cpu().numpy(), oracle)
-        row["believed value at start"] = f"{np.median(believed):.1f}"
-    return row
+
+
+def agent_rows(label: str, agent: Agent, oracle: Oracle) -> list[dict[str, str]]:
+    """The rows on an agent's greedy policy and on the distribution that it draws actions from; one where they agree.
+
+    Raises:
+        ValueError: a member has another discount than the oracle.
+    """
+    greedy, sampled = (Judgement.of(agent, oracle, way) for way in (True, False))
+    if np.array_equal(greedy.at_points, sampled.at_points):
+        return [agent_row(label, greedy)]
+    return [agent_row(f"{label}, greedy", greedy), agent_row(f"{label}, sampled", sampled)]

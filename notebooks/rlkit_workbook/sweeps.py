@@ -16,12 +16,13 @@ import numpy as np
 from rlkit_mini.agents.agent import Agent
 from rlkit_mini.agents.rnd import RND
 from rlkit_mini.data.transitions import Transitions
+from rlkit_mini.evaluation.judging import Judgement, median_member
 from rlkit_mini.evaluation.measures import coverage_curve
 from rlkit_mini.exploration import explore
 from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.names import Catalogue
-from rlkit_mini.oracle import Oracle, solved
+from rlkit_mini.oracle import Oracle, shared_oracle
 from rlkit_mini.pointmass import ACTIONS
 from rlkit_mini.training import History
 from rlkit_workbook.results import RESULTS
@@ -38,7 +39,29 @@ ARRAYS = ("seeds", "updates", *BY_SETTING)
 
 
 @dataclasses.dataclass
-class Sweep:
+class Swept:
+    """What every sweep has: `grid` is name -> values of what was swept, in order."""
+
+    algorithm: str
+    oracle: Oracle
+    grid: dict[str, list[float] | list[str]]
+
+    def index(self, setting: dict) -> tuple[int, ...]:
+        """Where a setting stands in the grid's axes; `setting` names everything that was swept.
+
+        Raises:
+            ValueError: it names something else, or a value that was not swept.
+        """
+        if setting.keys() != self.grid.keys():
+            raise ValueError(f"setting names {sorted(setting)}; expected {sorted(self.grid)}")
+        for name, value in setting.items():
+            if value not in self.grid[name]:
+                raise ValueError(f"{name} {value!r} was not trained; expected one of {self.grid[name]}")
+        return tuple(values.index(setting[name]) for name, values in self.grid.items())
+
+
+@dataclasses.dataclass
+class Sweep(Swept):
     """What a population learnt, held against the truth; `*settings` are the lengths of the swept lists.
 
     The maps are those of each setting's seed with the median final return (the lower one of an even number).
@@ -54,9 +77,6 @@ class Sweep:
         believed_start, true_start: (*settings, seeds) Q_hat's and the exact discounted value of pi at the start.
     """
 
-    algorithm: str
-    oracle: Oracle
-    grid: dict[str, list[float] | list[str]]
     seeds: np.ndarray
     updates: np.ndarray
     returns: np.ndarray
@@ -76,31 +96,21 @@ class Sweep:
         """
         if history.returns is None or not len(history.returns):
             raise ValueError("the history holds no exact returns; pass oracle=... to train_offline")
-        if any(setting.get("discount", oracle.discount) != oracle.discount for setting in agent.settings):
-            raise ValueError(f"expected agents of the oracle's discount {oracle.discount}, whose values it can judge")
-        settings = tuple(map(len, agent.grid.values()))
-        shape = (*settings, -1)
-        act = functools.partial(agent.policy, greedy=greedy)
-        policy = act(oracle.observations).cpu().numpy()
-        true_values = (policy * oracle.evaluate(act).q_values).sum(axis=-1)
-        believed = np.full_like(true_values, np.nan)
-        if hasattr(agent, "q_values"):
-            believed = (policy * agent.q_values(oracle.observations).cpu().numpy()).sum(axis=-1, dtype=np.float64)
-        final = history.returns[-1].reshape(math.prod(settings), -1)  # (settings, seeds)
-        median = final.argsort(axis=1, kind="stable")[:, (final.shape[1] - 1) // 2]
-        chosen = np.arange(len(final)) * final.shape[1] + median  # one member a setting
+        judged, (grid, shape) = Judgement.of(agent, oracle, greedy), _layout(agent)
+        chosen = _median_members(history.returns[-1], shape)
+        values = judged.true if judged.q_values is None else judged.believed
         return cls(
             algorithm=type(agent).__name__,
             oracle=oracle,
-            grid={name: [float(value) for value in values] for name, values in agent.grid.items()},
-            seeds=agent.seeds[: final.shape[1]],
+            grid=grid,
+            seeds=agent.seeds[: agent.members // len(chosen)],
             updates=history.updates,
             returns=history.returns.reshape(len(history.returns), *shape),
-            values=np.where(np.isnan(believed), true_values, believed)[chosen].reshape(shape).astype(np.float32),
-            overestimation=(believed - true_values)[chosen].reshape(shape).astype(np.float32),
-            policy=policy[chosen].reshape(*shape, policy.shape[-1]),
-            believed_start=(believed @ oracle.start_weights).reshape(shape),
-            true_start=(true_values @ oracle.start_weights).reshape(shape),
+            values=values[chosen].reshape(shape).astype(np.float32),
+            overestimation=judged.overestimation[chosen].reshape(shape).astype(np.float32),
+            policy=judged.policy[chosen].reshape(*shape, len(ACTIONS)),
+            believed_start=judged.believed_start.reshape(shape),
+            true_start=judged.true_start.reshape(shape),
         )
 
     @classmethod
@@ -164,10 +174,6 @@ class Sweep:
         """Every setting, in the order of the arrays."""
         return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
 
-    def index(self, setting: dict) -> tuple[int, ...]:
-        """Where a setting stands in the arrays' settings axes; `setting` names every swept hyperparameter."""
-        return _index(self.grid, setting)
-
     def save(self, path: str | os.PathLike) -> None:
         """Write an npz file; it appears whole or not at all."""
         with whole_file(path) as part:
@@ -212,76 +218,71 @@ class Sweep:
 
 
 @dataclasses.dataclass
-class ExplorationSweep:
+class ExplorationSweep(Swept):
     """Where a population of explorers went, and what was new to it on the way.
 
     `*settings` are the lengths of the swept lists. The maps are those of each setting's seed with the median coverage
-    at the end (the lower one of an even number), at every moment of the same one.
+    at the end (the lower one of an even number), at every evaluation of the same one.
 
     Attributes:
-        grid: name -> values of the swept hyperparameters, in order, and last "steps": the moments.
-        coverage: (moments, *settings, seeds) share of the maze's half-cells visited so far.
-        goals: (moments, *settings, seeds) how often the goal was reached so far.
+        grid: name -> values of the swept hyperparameters, in order, and last "steps": those made at the evaluations.
+        coverage: (evaluations, *settings, seeds) share of the maze's half-cells visited so far.
+        goals: (evaluations, *settings, seeds) how often the goal was reached so far.
         walks: the steps of each setting's median seed, in the order of the settings.
-        novelty: (moments, *settings, sub-cells) the bonus that a place would earn, unnormalised.
+        novelty: (evaluations, *settings, sub-cells) the bonus that a place would earn, unnormalised.
     """
 
-    algorithm: str
-    oracle: Oracle
-    grid: dict[str, list[float]]
     coverage: np.ndarray
     goals: np.ndarray
     walks: list[Transitions]
     novelty: np.ndarray
 
     @classmethod
-    def explore(cls, agent: RND, oracle: Oracle, steps: int, moments: int, progress: bool = True) -> ExplorationSweep:
-        """Let the agent explore the oracle's maze for `steps` steps, and look at it at evenly spaced moments.
+    def explore(
+        cls, agent: RND, oracle: Oracle, steps: int, evaluations: int, progress: bool = True
+    ) -> ExplorationSweep:
+        """Let the agent explore the oracle's maze for `steps` steps, with evenly spaced evaluations.
 
         Raises:
-            ValueError: nothing was swept, or the moments are not spaced by whole steps.
+            ValueError: nothing was swept, or the evaluations are not spaced by whole steps.
         """
         if not agent.grid:
             raise ValueError("nothing was swept; give the agent a list, such as RND(rnd_weight=[0, 1])")
-        if moments < 1 or steps % moments:
-            raise ValueError(f"moments is {moments}; expected a divisor of the {steps:,} steps")
-        marks, novelty = range(steps // moments, steps + 1, steps // moments), []
+        if evaluations < 1 or steps % evaluations:
+            raise ValueError(f"evaluations is {evaluations}; expected a divisor of the {steps:,} steps")
+        evaluated, novelty = range(steps // evaluations, steps + 1, steps // evaluations), []
 
-        def look(made: int) -> None:
-            if made in marks:
+        def evaluate(made: int) -> None:
+            if made in evaluated:
                 novelty.append(agent.novelty(oracle.observations).cpu().numpy())
 
-        runs = explore(agent, oracle.maze, steps, progress, on_step=look)
-        marks = marks[: len(novelty)]  # fewer after an interruption
-        covered = coverage_curve(runs, marks)
-        goals = np.array([[run.terminations[:mark].sum() for run in runs] for mark in marks])
-        shape = (*map(len, agent.grid.values()), -1)
-        final = covered[-1].reshape(math.prod(shape[:-1]), -1)  # (settings, seeds)
-        median = final.argsort(axis=1, kind="stable")[:, (final.shape[1] - 1) // 2]
-        chosen = np.arange(len(final)) * final.shape[1] + median  # one member a setting
+        runs = explore(agent, oracle.maze, steps, progress, on_step=evaluate)
+        evaluated = evaluated[: len(novelty)]  # fewer after an interruption
+        covered = coverage_curve(runs, evaluated)
+        goals = np.array([[run.terminations[:made].sum() for run in runs] for made in evaluated])
+        grid, shape = _layout(agent)
+        chosen = _median_members(covered[-1], shape)
         return cls(
             algorithm="RND",
             oracle=oracle,
-            grid={name: [float(value) for value in values] for name, values in agent.grid.items()}
-            | {"steps": list(marks)},
-            coverage=covered.reshape(len(marks), *shape),
-            goals=goals.reshape(len(marks), *shape),
+            grid=grid | {"steps": list(evaluated)},
+            coverage=covered.reshape(len(evaluated), *shape),
+            goals=goals.reshape(len(evaluated), *shape),
             walks=[runs[member] for member in chosen],
-            novelty=np.stack(novelty)[:, chosen].reshape(len(marks), *shape),
+            novelty=np.stack(novelty)[:, chosen].reshape(len(evaluated), *shape),
         )
 
-    def index(self, setting: dict) -> tuple[int, ...]:
-        """Where a setting stands, (*settings, moment); it names every swept hyperparameter, and the steps."""
-        return _index(self.grid, setting)
+
+def _layout(agent: Agent) -> tuple[dict[str, list[float]], tuple[int, ...]]:
+    """What an agent sweeps, and the shape (*settings, -1) of its members."""
+    grid = {name: [float(value) for value in values] for name, values in agent.grid.items()}
+    return grid, (*map(len, grid.values()), -1)
 
 
-def _index(grid: dict[str, list], setting: dict) -> tuple[int, ...]:
-    if setting.keys() != grid.keys():
-        raise ValueError(f"setting names {sorted(setting)}; expected {sorted(grid)}")
-    for name, value in setting.items():
-        if value not in grid[name]:
-            raise ValueError(f"{name} {value!r} was not trained; expected one of {grid[name]}")
-    return tuple(values.index(setting[name]) for name, values in grid.items())
+def _median_members(scores: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Of each setting the member with the median of scores (members,): (settings,)."""
+    by_setting = scores.reshape(math.prod(shape[:-1]), -1)
+    return np.arange(len(by_setting)) * by_setting.shape[1] + median_member(by_setting)
 
 
 WORST = -20.0  # the discounted value of never arriving: lower beliefs are kept as this
@@ -289,13 +290,13 @@ WORST = -20.0  # the discounted value of never arriving: lower beliefs are kept 
 
 def halved(oracle: Oracle) -> tuple[Oracle, np.ndarray]:
     """An oracle whose sub-cells are the half-cells, and which of them holds each sub-cell of the maze's own oracle."""
-    half = solved(oracle.maze, oracle.discount, 2)
+    half = shared_oracle(oracle.maze, oracle.discount, 2)
     return half, half.sub_cells(oracle.observations)
 
 
 def unpacked(algorithm: str, maze: str, arrays: Mapping[str, np.ndarray]) -> Sweep:
     """A sweep as the slider takes it, of what `packed` kept."""
-    oracle = solved(MAZES[maze])
+    oracle = shared_oracle(MAZES[maze])
     _, owners = halved(oracle)
     values, true = (WORST * (1 - arrays[name][..., owners] / np.float32(255)) for name in ("believed", "true"))
     return Sweep(

@@ -1,7 +1,7 @@
 """What to measure: returns, coverage, beliefs beside the truth, estimates from data alone."""
 
 from rlkit_mini.evaluation.choosing import fitted_q_evaluation, td_error
-from rlkit_mini.evaluation.judging import Judgement, start_values
+from rlkit_mini.evaluation.judging import Judgement, median_member
 from rlkit_mini.evaluation.measures import (
     behaviour_policy,
     bootstrap_interval,
@@ -24,8 +24,8 @@ __all__ = [
     "discounted_return",
     "fitted_q_evaluation",
     "interquartile_mean",
+    "median_member",
     "rollout_returns",
-    "start_values",
     "steps_to_go",
     "td_error",
 ]

@@ -20,9 +20,11 @@ def draw_training(results: dict) -> Figure:
     label_axes(left, f"How well {' and '.join(results)} acts (thin: worst seed)", "updates", RETURN, legend)
     draw_references(left, {"J*": first.oracle.optimal_return, "random": first.oracle.random_return})
     judged = Judgement.of(first.agent, first.oracle)
-    draw_map(right, first.oracle, judged.believed(), "believed value (discounted)")
+    judged, learns_values = judged[judged.median], judged.q_values is not None
+    kind, values = ("believed", judged.believed) if learns_values else ("true", judged.true)
+    draw_map(right, first.oracle, values, f"{kind} value (discounted)")
     draw_arrows(right, first.oracle, judged.policy)
-    label_axes(right, "What the median seed believes and does")
+    label_axes(right, f"What the median seed {'believes and does' if learns_values else 'does, truly worth'}")
     return figure
 
 

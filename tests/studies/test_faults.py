@@ -8,7 +8,7 @@ import torch
 
 from rlkit_mini import MAZES, explore, load_dataset, train_offline
 from rlkit_mini.agents import AWAC, IQL, RND
-from rlkit_mini.evaluation.judging import start_values
+from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.evaluation.measures import coverage
 from rlkit_mini.training import TrainingDivergedError
 from rlkit_workbook.faults import (
@@ -45,16 +45,14 @@ def seen(control, fault=None, length=600, seeds=4):
             measured["rewards, first over last"] = given[:20].mean(axis=0) / given[-20:].mean(axis=0)
         return {name: np.array(values) for name, values in measured.items()}
     oracle, data = oracle_of(control), load_dataset(f"pointmass/{control.data}-v0")
-    policy, truth = agent.policy(oracle.observations).numpy(), oracle.evaluate(agent.policy)
-    q_values = agent.q_values(oracle.observations).numpy()
-    believed, true = (start_values(policy, values, oracle) for values in (q_values, truth.q_values))
-    values = (policy * q_values).sum(axis=-1)  # (seeds, sub-cells)
+    judged = Judgement.of(agent, oracle)
+    values = judged.believed  # (seeds, sub-cells)
     near = oracle.optimal_q.max(axis=1) > -1.5
     cut = oracle.sub_cells(data.next_observations[data.truncations].numpy()) if data.truncations.any() else [0]
     return {
-        "return": truth.episode_return,
-        "value at the start": believed,
-        "overestimation": believed - true,
+        "return": judged.returns,
+        "value at the start": judged.believed_start,
+        "overestimation": judged.believed_start - judged.true_start,
         "values near the goal": values[:, near].mean(axis=1),
         "values at the limits": values[:, cut].mean(axis=1),
     }

@@ -181,7 +181,7 @@ def test_a_sweep_needs_exact_returns_and_the_oracles_discount():
     agent, history, oracle = tiny_population()
     with pytest.raises(ValueError, match=r"pass oracle=\.\.\. to train_offline"):
         Sweep.of(agent, History(np.array([1]), None, np.zeros((1, 4))), oracle)
-    with pytest.raises(ValueError, match=r"the oracle's discount 0\.9,"):
+    with pytest.raises(ValueError, match=r"the agent's discount is 0\.95; expected the oracle's 0\.9"):
         Sweep.of(agent, history, Oracle(MAZES["medium"], discount=0.9))
 
 
@@ -217,7 +217,7 @@ def test_explorers_need_something_swept_and_whole_moments():
     oracle = Oracle(MAZES["medium"])
     with pytest.raises(ValueError, match=r"nothing was swept; give the agent a list, such as RND\(rnd_weight"):
         ExplorationSweep.explore(RND(), oracle, 10, 2)
-    with pytest.raises(ValueError, match="moments is 3; expected a divisor of the 10 steps"):
+    with pytest.raises(ValueError, match="evaluations is 3; expected a divisor of the 10 steps"):
         ExplorationSweep.explore(RND(epsilon=[0.1, 0.3]), oracle, 10, 3)
     with pytest.raises(ValueError, match=r"steps 150 was not trained; expected one of \[100, 200, 300\]"):
         tiny_explorers().index({"rnd_weight": 1.0, "epsilon": 0.1, "steps": 150})

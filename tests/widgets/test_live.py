@@ -15,13 +15,13 @@ from rlkit_mini.agents import BC, CQL, offline
 from rlkit_mini.agents.guides import RouteFollower
 from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.mazes import block_size, blocks, in_block
-from rlkit_mini.oracle import solved
+from rlkit_mini.oracle import shared_oracle
 from rlkit_mini.pointmass import at_goal
 from rlkit_workbook.panels.redrawn import encoded
 from rlkit_workbook.sweeps import Sweep
 from rlkit_workbook.widgets import data_painter, live_trainer, probe
 from rlkit_workbook.widgets.controls import NumberField
-from rlkit_workbook.widgets.live import LIMITS, Settings, Source, Training, defaults
+from rlkit_workbook.widgets.live import LIMITS, LiveTraining, Settings, Source, defaults
 from rlkit_workbook.widgets.live_figures import LiveFigure, actions_at, draw_painting, draw_probe, run_in_words
 from rlkit_workbook.widgets.paint import EPISODES, paint
 
@@ -33,8 +33,8 @@ def settings(algorithm="CQL", seeds=2, source=TINY, **hyperparameters):
     return Settings(algorithm, source, defaults(algorithm) | hyperparameters, seeds)
 
 
-def trained(chosen, updates) -> Training:
-    training = Training(chosen)
+def trained(chosen, updates) -> LiveTraining:
+    training = LiveTraining(chosen)
     training.start(updates)
     training.join(120)
     assert training.ended
@@ -42,7 +42,7 @@ def trained(chosen, updates) -> Training:
 
 
 @functools.cache
-def example() -> Training:
+def example() -> LiveTraining:
     return trained(settings(alpha=1.0), 60)
 
 
@@ -82,7 +82,7 @@ def test_stopping_and_going_on_changes_nothing():
             training.stop()
             looked.set()
 
-    training = Training(settings(), stop_soon)
+    training = LiveTraining(settings(), stop_soon)
     training.start(5000)
     assert looked.wait(120)
     assert not training.running, "it counts as stopped at once"
@@ -90,7 +90,7 @@ def test_stopping_and_going_on_changes_nothing():
     stopped = training.done
     assert 5 <= stopped < 5000
     assert training.run.updates[-1] == stopped, "and is judged where it stands"
-    training.on_look = lambda training: None
+    training.on_run = lambda training: None
     training.start(stopped + 10)
     training.join(120)
     agent = CQL(seeds=2)
@@ -101,12 +101,12 @@ def test_stopping_and_going_on_changes_nothing():
 
 
 def test_the_judgement_is_that_of_a_sweep():
-    run, oracle = example().run, solved(MAZES["medium"])
+    run, oracle = example().run, shared_oracle(MAZES["medium"])
     agent = CQL(alpha=1.0, seeds=2)
     sweep = Sweep.of(agent, train_offline(agent, tiny_data(), 60, oracle, progress=False), oracle)
-    np.testing.assert_allclose(run.judged.believed(), sweep.values, rtol=1e-5)
-    np.testing.assert_allclose(run.judged.believed() - run.judged.true(), sweep.overestimation, rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(run.policy, sweep.policy)
+    np.testing.assert_allclose(run.judged.believed, sweep.values, rtol=1e-5)
+    np.testing.assert_allclose(run.judged.overestimation, sweep.overestimation, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(run.now.policy, sweep.policy)
 
 
 def test_code_trains_the_same_agent():
@@ -145,10 +145,10 @@ def test_defaults_are_those_of_the_agents():
 )
 def test_bad_values_are_refused_in_one_line(change, words):
     with pytest.raises(ValueError, match=words) as error:
-        Training(settings(**change))
+        LiveTraining(settings(**change))
     assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match="updates is 20001"):
-        Training(settings()).start(LIMITS["updates"] + 1)
+        LiveTraining(settings()).start(LIMITS["updates"] + 1)
 
 
 def test_faults_in_the_thread_become_one_line_and_what_was_learnt_is_kept():
@@ -200,14 +200,14 @@ def test_blocks_are_the_free_places(maze):
 @pytest.mark.parametrize(("start", "place"), [((0.5, 0.5), (5.5, 2.5)), ((0.5, 4.5), (5.5, 2.5))])
 def test_the_policy_towards_a_place_arrives_also_from_beside_the_goal(start, place):
     maze = dataclasses.replace(MAZES["medium"], start=start)
-    follower = RouteFollower(solved(MAZES["medium"]), [place], noise=0.0, onward=False, seeds=20)
+    follower = RouteFollower(shared_oracle(MAZES["medium"]), [place], noise=0.0, onward=False, seeds=20)
     firsts = [run.episodes[0] for run in explore(follower, maze, 60, progress=False)]
     assert np.mean([in_block(maze, place, first.positions).any() for first in firsts]) > 0.9
 
 
 def test_a_route_visits_its_waypoints_in_order_and_anew_in_each_episode():
     maze, route = MAZES["medium"], [(5.5, 2.5), (2.5, 0.5), (5.5, 4.5)]
-    (run,) = explore(RouteFollower(solved(maze), route, noise=0.0), maze, 300, progress=False)
+    (run,) = explore(RouteFollower(shared_oracle(maze), route, noise=0.0), maze, 300, progress=False)
     assert len(run.episode_returns) >= 2, "it goes on to the goal"
     for episode in run.episodes[:-1]:
         places, at = episode.positions, 0
@@ -229,7 +229,7 @@ def test_painted_data_are_whole_episodes_of_the_maze():
     elsewhere = paint("medium", [], episodes=3, start=(5.5, 2.5))
     starts = [elsewhere.maze.positions(episode.observations[:1])[0] for episode in elsewhere.episodes]
     np.testing.assert_allclose(starts, [(5.5, 2.5)] * 3, atol=1e-6)
-    train_offline(BC(), elsewhere, 2, solved(MAZES["medium"]), progress=False)
+    train_offline(BC(), elsewhere, 2, shared_oracle(MAZES["medium"]), progress=False)
 
 
 @pytest.mark.parametrize(
@@ -276,8 +276,9 @@ def test_the_probe_counts_and_averages_what_is_at_the_place():
 def test_the_probe_looks_at_trained_agents_as_at_live_ones():
     agent = CQL(alpha=1.0, seeds=2)
     train_offline(agent, tiny_data(), 60, progress=False)
-    judged, live = Judgement.of(agent, solved(MAZES["medium"])), example().run.judged
-    for name in ("policy", "q_values", "true_q", "updates"):
+    judged, live = Judgement.of(agent, shared_oracle(MAZES["medium"])), example().run.judged
+    judged = judged[judged.median]
+    for name in ("policy", "q_values", "true_q"):
         np.testing.assert_array_equal(getattr(judged, name), getattr(live, name))
     view = probe({"untrained": (BC(), tiny_data()), "CQL": (agent, tiny_data())})
     assert view.status.words.startswith("untrained; place x 0.5, y 0.5: ")
@@ -287,7 +288,7 @@ def test_the_probe_looks_at_trained_agents_as_at_live_ones():
     view.agent.value = "CQL"
     assert view.status.words.startswith("CQL; place x 5.5, y 2.5: "), "the place stays"
     assert view.map.picture.value != first
-    facts = actions_at(solved(MAZES["medium"]), tiny_data(), (5.5, 2.5), judged)
+    facts = actions_at(shared_oracle(MAZES["medium"]), tiny_data(), (5.5, 2.5), judged)
     assert f"{facts['believed'][2]:.1f}</td>" in view.table.value
     assert f"{facts['true'][2]:.1f}</td>" in view.table.value
 
@@ -368,7 +369,7 @@ def test_reset_while_a_moment_is_shown_is_the_last_word(monkeypatch):
         return "late"
 
     monkeypatch.setattr("rlkit_workbook.widgets.training.run_in_words", slowly)
-    thread = threading.Thread(target=view._look, args=(training,))
+    thread = threading.Thread(target=view._show, args=(training,))
     thread.start()
     assert shows.wait(10)
     view.reset()
@@ -404,7 +405,7 @@ def test_a_run_is_never_drawn_on_another_ones_figure():
     first.join(120)
     view.algorithm.value = "BC"
     view.train()
-    view._look(first)  # late, from the thread of a training that was replaced
+    view._show(first)  # late, from the thread of a training that was replaced
     view.training.join(120)
     assert view.status.words.startswith("Done. BC")
     assert view._figure.settings == view.training.settings

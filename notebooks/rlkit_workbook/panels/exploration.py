@@ -1,4 +1,4 @@
-"""Explorers at one setting and moment, on one figure."""
+"""Explorers at one setting and time, on one figure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rlkit_workbook.sweeps import ExplorationSweep
 
 
 class ExplorationFigure(Redrawn):
-    """Explorers at one setting and moment on one figure, which `show` brings to another without drawing it anew.
+    """Explorers at one setting and time on one figure, which `show` brings to another without drawing it anew.
 
-    Where they went, what is still new to them, coverage against the first hyperparameter (the others, and the moment,
+    Where they went, what is still new to them, coverage against the first hyperparameter (the others, and the time,
     as they are set), and coverage on the way; every scale is the same for all settings.
 
     Attributes:
@@ -28,19 +28,21 @@ class ExplorationFigure(Redrawn):
         self.sweep, oracle, steps = sweep, sweep.oracle, sweep.grid["steps"]
         setting = {name: values[0] for name, values in sweep.grid.items()} if setting is None else setting
         name, values = next(iter(sweep.grid.items()))
-        self.means = interquartile_mean(sweep.coverage)  # (moments, *settings)
-        self.ends = np.stack([bootstrap_interval(covered) for covered in sweep.coverage], axis=1)  # (2, moments, ...)
+        self.means = interquartile_mean(sweep.coverage)  # (evaluations, *settings)
+        self.ends = np.stack(
+            [bootstrap_interval(covered) for covered in sweep.coverage], axis=1
+        )  # (2, evaluations, ...)
         self.figure, ((left, right), (below, beside)) = new_figure(2, 2, height=7.0)
         self.title = self.figure.suptitle("two\nlines", x=0.012, ha="left", fontsize=11.5, color=INK, linespacing=1.4)
         seen = [[visits_on_grid(oracle.maze, walk[:count].positions) for walk in sweep.walks] for count in steps]
-        self.seen = np.reshape(seen, (*sweep.novelty.shape[:-1], *np.shape(seen)[-2:]))  # (moments, *settings, ...)
+        self.seen = np.reshape(seen, (*sweep.novelty.shape[:-1], *np.shape(seen)[-2:]))  # (evaluations, *settings, ...)
         self.bonus = np.log10(np.maximum(sweep.novelty, 1e-9))  # a bonus of one's own may be 0
-        *here, moment = sweep.index(setting)
+        *here, last = sweep.index(setting)
         self.visits = draw_visits(left, oracle.maze, sweep.walks[0].positions, np.nanmax(self.seen))
         limits = map_limits(oracle, self.bonus)
-        self.new = draw_map(right, oracle, self.bonus[moment, *here], "log10 of the bonus", limits)
+        self.new = draw_map(right, oracle, self.bonus[last, *here], "log10 of the bonus", limits)
         self.box, self.now = highlight(below, here[0]), beside.axvline(0, color="#ffc935", linewidth=7, alpha=0.4)
-        column, curve = sweep.coverage[moment, :, *here[1:]], sweep.coverage[:, *here]
+        column, curve = sweep.coverage[last, :, *here[1:]], sweep.coverage[:, *here]
         self.dots, self.bars, self.points = draw_settings(below, values, column, sweep.algorithm)
         self.line, self.band = draw_curve(beside, steps, curve, sweep.algorithm)
         covered = "coverage (share of half-cells)"
@@ -56,23 +58,23 @@ class ExplorationFigure(Redrawn):
         self.settle((left, right), moving)
 
     def show(self, setting: dict[str, float]) -> Figure:
-        """Bring the figure to another setting and moment of the sweep, {"rnd_weight": 1.0, "steps": 2000}."""
+        """Bring the figure to another setting and time of the sweep, {"rnd_weight": 1.0, "steps": 2000}."""
         sweep, steps = self.sweep, self.sweep.grid["steps"]
-        *here, moment = sweep.index(setting)
-        self.visits.set_data(self.seen[moment, *here].T)
-        self.new.set_data(sweep.oracle.on_grid(self.bonus[moment, *here]).T)
+        *here, last = sweep.index(setting)
+        self.visits.set_data(self.seen[last, *here].T)
+        self.new.set_data(sweep.oracle.on_grid(self.bonus[last, *here]).T)
         self.box.set_x(here[0] - 0.42)
-        self.now.set_xdata([steps[moment]] * 2)
-        self.dots.set_ydata(sweep.coverage[moment, :, *here[1:]].ravel())
-        self.points.set_ydata(self.means[moment, :, *here[1:]])
-        ends = self.ends[:, moment, :, *here[1:]].T
+        self.now.set_xdata([steps[last]] * 2)
+        self.dots.set_ydata(sweep.coverage[last, :, *here[1:]].ravel())
+        self.points.set_ydata(self.means[last, :, *here[1:]])
+        ends = self.ends[:, last, :, *here[1:]].T
         self.bars.set_segments([[(place, low), (place, high)] for place, (low, high) in enumerate(ends)])
         self.line.set_ydata(self.means[:, *here])
         low, high = (np.stack([steps, end], axis=1) for end in self.ends[:, :, *here])
         self.band.set_verts([np.concatenate([low, high[::-1]])])
         where = ", ".join(f"{name} {label_of(value)}" for name, value in setting.items())
-        goals = sweep.goals[moment, *here]
-        first = f"{sweep.algorithm}, {where}: {self.means[moment, *here]:.0%} of the maze visited."
+        goals = sweep.goals[last, *here]
+        first = f"{sweep.algorithm}, {where}: {self.means[last, *here]:.0%} of the maze visited."
         self.message = f"{first}\n{np.count_nonzero(goals)} of {len(goals)} seeds have found the goal."
         self.title.set_text(self.message)
         return self.figure

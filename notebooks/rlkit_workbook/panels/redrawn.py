@@ -60,14 +60,18 @@ def encoded(canvas) -> bytes:
     return file.getvalue()
 
 
-def in_words(name: str, oracle: Oracle, acts: float, believes: float | None, truth: float) -> str:
-    """Two lines on an agent: how well it acts (exact return), and whether it knows (discounted values at the start)."""
+def in_words(name: str, oracle: Oracle, acts: float, believes: float, truth: float) -> str:
+    """Two lines on an agent: how well it acts (exact return), and whether it knows (discounted values at the start).
+
+    Args:
+        believes: NaN of an agent that learns no values.
+    """
     best, worst = oracle.optimal_return, -oracle.maze.horizon
     well = "it arrives late, or not at all" if acts < (best + worst) / 2 else "it could do better"
     well = "it hardly ever arrives" if acts < 0.95 * worst else well
     well = "nearly as good as it gets" if acts >= 1.1 * best else well
     second = f"It learns no values; {truth:.1f} is true at the start."
-    if believes is not None:
+    if not np.isnan(believes):
         knows = f"{'over' if believes > truth else 'under'}estimated by {abs(believes - truth):.1f}"
         knows = "about right" if abs(believes - truth) < 0.1 * abs(truth) + 0.1 else knows
         second = f"At the start it believes {believes:.1f}, and {truth:.1f} is true: {knows}."

@@ -85,6 +85,5 @@ class SweepFigure(Redrawn):
     def _words(self, setting: dict[str, float]) -> str:
         sweep, here = self.sweep, self.sweep.index(setting)
         where = ", ".join(f"{name} {label_of(value)}" for name, value in setting.items())
-        believed = np.median(sweep.believed_start[here]) if self.learns_values else None
-        starts = believed, np.median(sweep.true_start[here])
+        starts = np.median(sweep.believed_start[here]), np.median(sweep.true_start[here])
         return in_words(f"{sweep.algorithm}, {where}", sweep.oracle, self.means[-1, *here], *starts)

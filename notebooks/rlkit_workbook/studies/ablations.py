@@ -13,7 +13,7 @@ from rlkit_mini.data.sets import load_dataset
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.exploration import explore
 from rlkit_mini.mazes import MAZES
-from rlkit_mini.oracle import Oracle, solved
+from rlkit_mini.oracle import Oracle, shared_oracle
 from rlkit_mini.pointmass import at_goal, sample_actions, transition
 
 STEPS = 1_000
@@ -66,7 +66,7 @@ def data_by_name(name: str, seeds: tuple[int, ...]) -> list[Transitions]:
     shares = [float(share) for share in (shares or "").split("-")[1:]]
     if len(shares) != {"walked": 1, "drawn": 2}.get(kind) or max(shares) > 1:
         raise ValueError(f"{name!r} is no data set; expected such as walked/medium-0.1 or drawn/medium-0.3-1")
-    oracle, each = solved(MAZES[maze]), seeds if seed is None else (int(seed),)
+    oracle, each = shared_oracle(MAZES[maze]), seeds if seed is None else (int(seed),)
     if kind == "walked":
         return walks(oracle, *shares, seeds=each)
     return [independent_steps(oracle, *shares, STEPS, one) for one in each]

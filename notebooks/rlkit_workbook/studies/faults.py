@@ -13,7 +13,7 @@ import torch
 from rlkit_mini.agents.agent import Agent
 from rlkit_mini.data.sets import load_dataset
 from rlkit_mini.data.transitions import Transitions
-from rlkit_mini.evaluation.judging import start_values
+from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.evaluation.measures import coverage
 from rlkit_mini.exploration import explore
 from rlkit_mini.files import whole_file
@@ -62,15 +62,13 @@ def compared(name: str, seeds: int = SEEDS, length: int | None = None, sides=("a
                 "goals": [int(run.terminations.sum()) for run in outcome],
             }
             continue
-        oracle = oracle_of(fault.control)
-        policy, truth = agent.policy(oracle.observations).numpy(), oracle.evaluate(agent.policy)
-        believed = start_values(policy, agent.q_values(oracle.observations).numpy(), oracle)
+        judged = Judgement.of(agent, oracle_of(fault.control))
         result[label] = {
-            "returns": truth.episode_return.tolist(),
-            "believed": believed.tolist(),
-            "true": start_values(policy, truth.q_values, oracle).tolist(),
+            "returns": judged.returns.tolist(),
+            "believed": judged.believed_start.tolist(),
+            "true": judged.true_start.tolist(),
         }
-        result["optimal_return"] = oracle.optimal_return
+        result["optimal_return"] = judged.oracle.optimal_return
     return result
 
 
@@ -91,15 +89,14 @@ def symptoms(control: Control, fault: Fault | None = None) -> dict:
         points, curve = np.cumsum([len(piece) for piece in pieces]), np.array([piece.mean(axis=0) for piece in pieces])
     else:
         points, curve = outcome.updates, outcome.returns
-    policy = agent.policy(oracle.observations).numpy()
-    q_values = agent.q_values(oracle.observations).numpy()
-    values = np.median((policy * q_values).sum(axis=-1), axis=0)
+    judged = Judgement.at_centres(agent, oracle)
+    values = np.median(judged.believed, axis=0)
     owners = half_cells(oracle.maze, oracle.observations)
     return {
         "points": points.tolist(),
         "curve": np.round(curve, 2).tolist(),
         "values": [round(float(values[owners == cell].mean()), 2) for cell in np.unique(owners)],
-        "believed": round(float(np.median(start_values(policy, q_values, oracle))), 2),
+        "believed": round(float(np.median(judged.believed_start)), 2),
     }
 
 

@@ -14,7 +14,7 @@ import torch
 from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL
 from rlkit_mini.data.sets import checksum, load_dataset
 from rlkit_mini.evaluation.choosing import fitted_q_evaluation, td_error
-from rlkit_mini.evaluation.judging import start_values
+from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.experiments import EXPERIMENTS, Experiment
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.names import check_count
@@ -124,19 +124,16 @@ def _comparison(name: str, seeds: int, steps: int | None) -> dict:
     agent, settings = AGENTS[label]
     agent = agent(seeds=seeds, **settings)
     train_offline(agent, data, updates=steps or UPDATES, progress=False)
-    act = partial(agent.policy, greedy=not label.endswith("sampled"))
-    policy, truth = act(oracle.observations).numpy(), oracle.evaluate(act)
-    known = hasattr(agent, "q_values")
-    believed = start_values(policy, agent.q_values(oracle.observations).numpy(), oracle) if known else None
+    judged = Judgement.of(agent, oracle, greedy=not label.endswith("sampled"))
     return {
         "data": data_name,
         "agent": label,
         "optimal_return": oracle.optimal_return,
         "behaviour_return": float(data.episode_returns.mean()),
         "best_return_of_data": oracle.best_return(data.observations, data.actions),
-        "returns": truth.episode_return.tolist(),
-        "believed": believed.tolist() if known else None,
-        "true": start_values(policy, truth.q_values, oracle).tolist(),
+        "returns": judged.returns.tolist(),
+        "believed": None if judged.q_values is None else judged.believed_start.tolist(),
+        "true": judged.true_start.tolist(),
     }
 
 
@@ -152,16 +149,16 @@ def _choosing(name: str, seeds: int, steps: int | None) -> dict:
         for checkpoint in range(1, CHECKPOINTS + 1):
             updates = (steps or UPDATES) // CHECKPOINTS
             train_offline(agent, train, updates=updates, progress=False)
-            policy, truth = agent.policy(oracle.observations).numpy(), oracle.evaluate(agent.policy)
+            judged = Judgement.of(agent, oracle)
             estimate = fitted_q_evaluation(held_out, agent.policy, updates=min(2000, steps or 2000))
             rows.append(
                 {
                     "agent": label,
                     "updates": checkpoint * updates,
-                    "returns": truth.episode_return.tolist(),
+                    "returns": judged.returns.tolist(),
                     "td_errors": td_error(held_out, agent).tolist(),
                     "fitted_q": estimate.tolist(),
-                    "true": start_values(policy, truth.q_values, oracle).tolist(),
+                    "true": judged.true_start.tolist(),
                 }
             )
     return {"optimal_return": oracle.optimal_return, "held_out": len(held_out), "candidates": rows}

@@ -19,7 +19,7 @@ import torch
 from rlkit_mini.agents.settings import is_swept
 from rlkit_mini.data.sets import checksum, list_datasets
 from rlkit_mini.experiments import EXPERIMENTS, Experiment
-from rlkit_mini.oracle import solved
+from rlkit_mini.oracle import shared_oracle
 from rlkit_mini.training import train_offline
 from rlkit_workbook.studies.ablations import data_by_name
 from rlkit_workbook.studies.parts import CutShortError, Part, file_name, run_parts
@@ -149,7 +149,7 @@ def train_block(block: Block) -> bytes:
         row = block.experiment
         data, agent = data_by_name(row.dataset, block.seeds), row.make_agent(block.seeds)
         each = data if len(data) == 1 else data * (agent.members // len(data))  # members: settings first, seeds last
-        oracle = solved(data[0].maze)
+        oracle = shared_oracle(data[0].maze)
         history = train_offline(agent, each, row.updates, oracle, block.evaluations, progress=False)
         if not len(history.updates) or history.updates[-1] < row.updates:
             raise CutShortError(f"interrupted before {row.updates:,} updates: {block}")

@@ -16,9 +16,9 @@ from rlkit_mini.agents.agent import Agent
 from rlkit_mini.agents.settings import SETTINGS, is_swept
 from rlkit_mini.data.sets import load_dataset
 from rlkit_mini.data.transitions import Transitions
-from rlkit_mini.evaluation.judging import Judgement, _judge, _snapshot
+from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.evaluation.measures import bootstrap_interval, interquartile_mean
-from rlkit_mini.oracle import Oracle, solved
+from rlkit_mini.oracle import Oracle, shared_oracle
 from rlkit_mini.training import TrainingDivergedError, train_offline
 
 COUNTS = {"seeds": (1, 2, 4, 8, 12, 16), "updates": (100, 200, 500, 1000, 2000, 4000, 10_000, 20_000)}  # on sliders
@@ -103,41 +103,106 @@ def check_limit(name: str, value) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A training as it is at one moment; what is pinned.
+    """A training as it is at one time; what is pinned.
 
     Attributes:
         updates: (evaluations,) when the returns (evaluations, seeds) were judged; from 0, the untrained agent.
         means, ends: (evaluations,) and (2, evaluations): interquartile mean and 95% interval of the returns.
-        done: updates made; `policy` and `q_values` (sub-cells, 5) are the shown seed's after as many.
+        member, judged: the seed with the median return at the last evaluation, and the judgement on it.
+        done, now: updates made, and what the same seed does and believes after as many.
         behaviour: mean return of the data's episodes; None without a finished one.
     """
 
     settings: Settings
     data: Transitions
     oracle: Oracle
-    judged: Judgement
     updates: np.ndarray
     returns: np.ndarray
     means: np.ndarray
     ends: np.ndarray
-    done: int
-    policy: np.ndarray
-    q_values: np.ndarray | None
+    done: int = 0
+    member: int = 0
+    judged: Judgement | None = None
+    now: Judgement | None = None
+
+    @classmethod
+    def begin(cls, settings: Settings, data: Transitions, oracle: Oracle) -> Run:
+        """Without any evaluation yet."""
+        nothing = np.empty(0)
+        return cls(
+            settings, data, oracle, nothing.astype(int), np.empty((0, settings.seeds)), nothing, np.empty((2, 0))
+        )
 
     @property
     def behaviour(self) -> float | None:
         returns = self.data.episode_returns
         return float(returns.mean()) if len(returns) else None
 
+    def with_evaluation(self, updates: int, judgement: Judgement, of_median: Judgement) -> Run:
+        """With one evaluation more, of all seeds after `updates`, and the judgement on the median one."""
+        returns = judgement.returns
+        return dataclasses.replace(
+            self,
+            member=judgement.median,
+            judged=of_median,
+            updates=np.append(self.updates, updates),
+            returns=np.vstack([self.returns, returns]),
+            means=np.append(self.means, interquartile_mean(returns)),
+            ends=np.hstack([self.ends, bootstrap_interval(returns)[:, None]]),
+        )
 
-class Training:
+
+class Judge:
+    """Judges in a second thread half of the time, so that neither it nor the training waits for the other."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool, self._pending, self._asked, self._rested = pool, None, 0.0, 0.0
+
+    @property
+    def free(self) -> bool:
+        return self._pending is None and time.perf_counter() >= self._rested
+
+    def ask(self, updates: int, judgement: Judgement) -> None:
+        """Have everything computed that `Run.with_evaluation` wants."""
+        self._asked = time.perf_counter()
+        self._pending = self._pool.submit(evaluated, updates, judgement)
+
+    def answer(self, wait: bool = False) -> tuple | None:
+        """What was asked for last, once; None while there is nothing."""
+        if self._pending is None or not (wait or self._pending.done()):
+            return None
+        found, self._pending = self._pending.result(), None
+        self._rested = 2 * time.perf_counter() - self._asked
+        return found
+
+
+def evaluated(updates: int, judgement: Judgement) -> tuple[int, Judgement, Judgement]:
+    """The arguments of `Run.with_evaluation`; of the median seed also Q^pi is there."""
+    of_median = judgement[judgement.median]
+    _ = of_median.true_q  # computed here and now
+    return updates, judgement, of_median
+
+
+class Pace:
+    """How many updates fit between two showings of a run, `PERIOD` apart: what showing takes, training does without."""
+
+    PERIOD = 0.13  # seconds
+
+    def __init__(self) -> None:
+        self.updates, self.showing = 1, 0.0
+
+    def adapt(self, seconds: float) -> None:
+        """After a chunk of `updates` that took so long."""
+        share = max(self.PERIOD - self.showing, self.PERIOD / 4) / seconds
+        self.updates = max(1, round(self.updates * min(max(share, 0.5), 2.0)))
+
+
+class LiveTraining:
     """Trains in a background thread, in chunks of `train_offline` of a tenth of a second or less.
-
-    A second thread judges the agent against the oracle half of the time, so that neither waits for the other.
 
     Args:
         settings: of the run; a value out of range is a ValueError at once.
-        on_look: called from the thread with this training whenever `run` is new, and when it ended.
+        on_run: called from the thread with this training whenever `run` is new, and when it ended.
 
     Attributes:
         run: None until the first judgement is there.
@@ -145,10 +210,8 @@ class Training:
         error: one line, once something went wrong; what was learnt before is kept.
     """
 
-    PERIOD = 0.13  # seconds from one look to the next; what showing it takes, training does without
-
-    def __init__(self, settings: Settings, on_look: Callable[[Training], None] | None = None) -> None:
-        self.settings, self.agent, self.on_look = settings, settings.make_agent(), on_look or (lambda training: None)
+    def __init__(self, settings: Settings, on_run: Callable[[LiveTraining], None] | None = None) -> None:
+        self.settings, self.agent, self.on_run = settings, settings.make_agent(), on_run or (lambda training: None)
         self.run: Run | None = None
         self.error, self.updates, self.ended = "", 0, False
         self._thread, self._halt = None, threading.Event()
@@ -183,80 +246,68 @@ class Training:
 
     def _work(self) -> None:
         try:
-            with ThreadPoolExecutor(1) as judge:
+            with ThreadPoolExecutor(1) as pool:
+                judge = Judge(pool)
                 if self.run is None:
                     self._prepare()
                 self._train(judge)
+                self._finish(judge)
         except Exception as error:  # shown in the panel, whatever it is
             self.error = " ".join(str(error).split()) or type(error).__name__
         self._halt.set()
         self.ended = True
-        self.on_look(self)
+        self.on_run(self)
 
     def _prepare(self) -> None:
         data = self.settings.source.load()
-        oracle = solved(data.maze)
-        policies, q_values = _snapshot(self.agent, oracle)
-        returns, judged, member = _judge(oracle, 0, self._at_points(oracle), policies, q_values)
-        nothing = np.empty(0)
-        empty = (nothing.astype(int), np.empty((0, len(returns))), nothing, np.empty((2, 0)))
-        run = Run(self.settings, data, oracle, judged, *empty, 0, judged.policy, judged.q_values)
-        self.run, self._shown = _extended(run, 0, returns, judged), member
+        oracle = shared_oracle(data.maze)
+        run = Run.begin(self.settings, data, oracle)
+        run = run.with_evaluation(*evaluated(0, Judgement.of(self.agent, oracle)))
+        self.run = dataclasses.replace(run, now=run.judged)
 
-    def _train(self, judge: ThreadPoolExecutor) -> None:
-        run, pending, count, showing, until = self.run, None, 1, 0.0, time.monotonic() + SECONDS
-        asked = rested = 0.0
-        while run.done < self.updates and not self._halt.is_set() and time.monotonic() < until:
-            count, began = min(count, self.updates - run.done), time.perf_counter()
-            try:
-                train_offline(self.agent, run.data, count, evaluations=1, progress=False)
-            except TrainingDivergedError as error:  # it counts from this chunk's beginning
-                words = str(error).replace(f"before update {count}", f"before update {run.done + count}")
-                raise TrainingDivergedError(words.partition(", and the error's")[0], error.history) from None
-            done = run.done + count
+    def _train(self, judge: Judge) -> None:
+        pace, until = Pace(), time.monotonic() + SECONDS
+        while self.done < self.updates and not self._halt.is_set() and time.monotonic() < until:
+            began = time.perf_counter()
+            pace.updates = min(pace.updates, self.updates - self.done)
+            done = self._make(pace.updates)
             trained = time.perf_counter()
-            share = max(self.PERIOD - showing, self.PERIOD / 4) / (trained - began)
-            count = max(1, round(count * np.clip(share, 0.5, 2.0)))
-            policies, q_values = _snapshot(self.agent, run.oracle)
-            if q_values is not None and not np.isfinite(q_values).all():
-                words = f"diverged before update {done}: its values are not finite; a smaller learning rate may help"
-                raise TrainingDivergedError(words, None)
-            if pending is not None and pending.done():
-                run, pending = self._adopted(run, pending.result()), None
-                rested = 2 * time.perf_counter() - asked
-            member = self._shown
-            run = dataclasses.replace(
-                run, done=done, policy=policies[member], q_values=None if q_values is None else q_values[member]
-            )
-            if pending is None and time.perf_counter() >= rested:
-                asked = time.perf_counter()
-                pending = judge.submit(_judge, run.oracle, done, self._at_points(run.oracle), policies, q_values)
-            self.run = run
-            self.on_look(self)
-            showing = time.perf_counter() - trained
-        if run.done > run.judged.updates:
-            self._halt.set()
-            self.on_look(self)  # it has stopped; the last judgement takes a moment
-            run = run if pending is None else self._adopted(run, pending.result())
-            if run.judged.updates < run.done:
-                snapshot = _snapshot(self.agent, run.oracle)
-                run = self._adopted(run, _judge(run.oracle, run.done, self._at_points(run.oracle), *snapshot))
-            self.run = dataclasses.replace(run, policy=run.judged.policy, q_values=run.judged.q_values)
+            pace.adapt(trained - began)
+            self.run = self._seen(done, judge)
+            self.on_run(self)
+            pace.showing = time.perf_counter() - trained
 
-    def _at_points(self, oracle: Oracle) -> np.ndarray:
-        return self.agent.policy(oracle.points).numpy()
+    def _make(self, updates: int) -> int:
+        """So many updates more; how many there were then in all."""
+        done = self.done + updates
+        try:
+            train_offline(self.agent, self.run.data, updates, evaluations=1, progress=False)
+        except TrainingDivergedError as error:  # it counts from this chunk's beginning
+            words = str(error).replace(f"before update {updates}", f"before update {done}")
+            raise TrainingDivergedError(words.partition(", and the error's")[0], error.history) from None
+        return done
 
-    def _adopted(self, run: Run, result) -> Run:
-        returns, judged, self._shown = result
-        return _extended(run, judged.updates, returns, judged)
+    def _seen(self, done: int, judge: Judge) -> Run:
+        """The run after `done` updates, with the judge's answer, if there is one; and the judge is asked anew."""
+        run, now = self.run, Judgement.at_centres(self.agent, self.run.oracle)
+        if now.q_values is not None and not np.isfinite(now.q_values).all():
+            words = f"diverged before update {done}: its values are not finite; a smaller learning rate may help"
+            raise TrainingDivergedError(words, None)
+        if answer := judge.answer():
+            run = run.with_evaluation(*answer)
+        if judge.free:
+            judge.ask(done, dataclasses.replace(now, at_points=self.agent.policy(run.oracle.points).cpu().numpy()))
+        return dataclasses.replace(run, done=done, now=now[run.member])
 
-
-def _extended(run: Run, updates: int, returns: np.ndarray, judged: Judgement) -> Run:
-    return dataclasses.replace(
-        run,
-        judged=judged,
-        updates=np.append(run.updates, updates),
-        returns=np.vstack([run.returns, returns]),
-        means=np.append(run.means, interquartile_mean(returns)),
-        ends=np.hstack([run.ends, bootstrap_interval(returns)[:, None]]),
-    )
+    def _finish(self, judge: Judge) -> None:
+        """With a judgement after the last update, unless it is there already."""
+        run = self.run
+        if run.updates[-1] == run.done:
+            return
+        self._halt.set()
+        self.on_run(self)  # it has stopped; the last judgement takes a while
+        if answer := judge.answer(wait=True):
+            run = run.with_evaluation(*answer)
+        if run.updates[-1] < run.done:
+            run = run.with_evaluation(*evaluated(run.done, Judgement.of(self.agent, run.oracle)))
+        self.run = dataclasses.replace(run, now=run.judged)

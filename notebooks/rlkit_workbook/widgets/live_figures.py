@@ -41,14 +41,14 @@ class LiveFigure(Redrawn):
 
     def __init__(self, run: Run, total: int, pins: Sequence[Run] = ()) -> None:
         oracle, best = run.oracle, run.oracle.optimal_return
-        self.settings, self.total, self.learns_values = run.settings, total, run.q_values is not None
+        self.settings, self.total, self.learns_values = run.settings, total, run.now.q_values is not None
         margins = {"left": 0.085, "right": 0.86, "bottom": 0.08, "top": 0.95, "wspace": 0.62, "hspace": 0.38}
         self.figure, ((left, right), (below, beside)) = fixed_figure(2, 2, height=6.6, **margins)
         low, _ = map_limits(oracle, oracle.optimal_q.max(axis=1))
         nothing = np.full(len(oracle.observations), np.nan)
         kind = "believed" if self.learns_values else "true"
         self.values = draw_map(left, oracle, nothing, f"{kind} value (discounted)", (1.15 * low, 0.0))
-        self.arrows = draw_arrows(left, oracle, run.policy)
+        self.arrows = draw_arrows(left, oracle, run.now.policy)
         self.wrong = draw_map(right, oracle, nothing, "believed − true value", (low, -low), diverging=True)
         for number, pin in enumerate(pins, start=1):
             draw_curve(below, pin.updates, pin.returns, str(pin.settings), markersize=0, linewidth=1.2, alpha=0.8)
@@ -82,11 +82,11 @@ class LiveFigure(Redrawn):
     def show(self, run: Run) -> Figure:
         """Bring the figure to another moment of its run."""
         judged, oracle = run.judged, run.oracle
-        values = (run.policy * run.q_values).sum(axis=-1) if self.learns_values else judged.true()
+        values = run.now.believed if self.learns_values else judged.true
         self.values.set_data(oracle.on_grid(values).T)
-        self.arrows.set_UVC(*directions(oracle, run.policy)[1].T)
+        self.arrows.set_UVC(*directions(oracle, run.now.policy)[1].T)
         if self.learns_values:
-            self.wrong.set_data(oracle.on_grid(judged.believed() - judged.true()).T)
+            self.wrong.set_data(oracle.on_grid(judged.overestimation).T)
         self.line.set_data(run.updates, run.means)
         low, high = (np.stack([run.updates, end], axis=1) for end in run.ends)
         self.band.set_verts([np.concatenate([low, high[::-1]])])
@@ -99,10 +99,8 @@ class LiveFigure(Redrawn):
 
 def run_in_words(run: Run, total: int) -> str:
     """Two lines on a run at this moment."""
-    believed, weights = run.judged.believed(), run.oracle.start_weights
     name = f"{run.settings}, {run.done:,} of {total:,} updates"
-    believes = None if believed is None else believed @ weights
-    return in_words(name, run.oracle, run.means[-1], believes, run.judged.true() @ weights)
+    return in_words(name, run.oracle, run.means[-1], run.judged.believed_start, run.judged.true_start)
 
 
 def draw_painting(maze: Maze, start, waypoints, data: Transitions | None, best: float):

@@ -10,7 +10,7 @@ from rlkit_mini.agents.guides import RouteFollower
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.exploration import explore
 from rlkit_mini.mazes import MAZES
-from rlkit_mini.oracle import solved
+from rlkit_mini.oracle import shared_oracle
 
 EPISODES = 100  # a painting has at most as many
 
@@ -35,7 +35,7 @@ def paint(maze: str, waypoints, noise=0.1, episodes=20, start=None, onward=True)
         raise ValueError(f"noise is {noise:g}; expected a share in [0, 1]")
     if not (1 <= episodes <= EPISODES and episodes == int(episodes)):
         raise ValueError(f"episodes is {episodes:g}; expected an integer from 1 to {EPISODES}")
-    follower = RouteFollower(solved(known), waypoints, noise, onward, seeds=int(episodes))
+    follower = RouteFollower(shared_oracle(known), waypoints, noise, onward, seeds=int(episodes))
     firsts = [run.episodes[0] for run in explore(follower, begins, known.horizon, progress=False)]
     columns = [field.name for field in dataclasses.fields(Transitions) if field.name != "maze"]
     return Transitions(*(torch.cat([getattr(episode, name) for episode in firsts]) for name in columns), maze=known)

@@ -10,7 +10,7 @@ from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.evaluation.measures import coverage
 from rlkit_mini.mazes import MAZES, in_block
 from rlkit_mini.names import Catalogue
-from rlkit_mini.oracle import solved
+from rlkit_mini.oracle import shared_oracle
 from rlkit_workbook.widgets.controls import STYLE, NumberField, PlaceMap, Status, button, choice, in_turn, rows_of
 from rlkit_workbook.widgets.live_figures import draw_painting
 from rlkit_workbook.widgets.paint import EPISODES, paint
@@ -102,7 +102,7 @@ class DataPainter(widgets.VBox):
             self.data = paint(self.maze.value, self.waypoints, *arguments)
         except Exception as error:
             return self.status.say(str(error), error=True)
-        maze, best = MAZES[self.maze.value], solved(MAZES[self.maze.value]).optimal_return
+        maze, best = MAZES[self.maze.value], shared_oracle(MAZES[self.maze.value]).optimal_return
         words = painting_in_words(self.data)
         self.status.say(words)
         route = " to ".join(f"x {x:g}, y {y:g}" for x, y in (self.start, *self.waypoints))

@@ -11,7 +11,7 @@ from rlkit_mini.agents.agent import Agent
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.mazes import blocks, in_block
-from rlkit_mini.oracle import solved
+from rlkit_mini.oracle import shared_oracle
 from rlkit_mini.pointmass import ACTION_NAMES
 from rlkit_mini.tables import Table
 from rlkit_workbook.widgets.controls import STYLE, PlaceMap, Status, button, choice, in_turn, rows_of
@@ -51,7 +51,7 @@ class Probe(widgets.VBox):
             whose, data, judged = self.subject()
         except Exception as error:
             return self.status.say(str(error), error=True)
-        maze, oracle = data.maze, solved(data.maze)
+        maze, oracle = data.maze, shared_oracle(data.maze)
         self.place = place or self.place
         if self.place not in blocks(maze):
             self.place = next(block for block in blocks(maze) if in_block(maze, block, maze.start))
@@ -96,10 +96,17 @@ class AgentProbe(Probe):
 
     def __init__(self, agents: Mapping[str, tuple[Agent, Transitions]]) -> None:
         self._data = {name: data for name, (_, data) in agents.items()}
-        self._judged = {name: Judgement.of(agent, solved(data.maze)) for name, (agent, data) in agents.items()}
+        self._judged = {name: self._judge(agent, data) for name, (agent, data) in agents.items()}
         self.agent = choice("agent", list(agents), "whose data and beliefs are shown (of its seeds the median one)")
         self.agent.observe(lambda _: self.look(), "value")
         super().__init__(self.agent)
+
+    @staticmethod
+    def _judge(agent: Agent, data: Transitions) -> Judgement:
+        if agent.grid:
+            raise ValueError(f"{', '.join(agent.grid)} was swept; expected an agent with one setting")
+        judged = Judgement.of(agent, shared_oracle(data.maze))
+        return judged[judged.median]
 
     def subject(self) -> tuple[str, Transitions, Judgement | None]:
         name = self.agent.value

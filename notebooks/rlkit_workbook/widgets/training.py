@@ -24,7 +24,7 @@ from rlkit_workbook.widgets.controls import (
     picture,
     rows_of,
 )
-from rlkit_workbook.widgets.live import Run, Settings, Source, Training, check_limit, defaults
+from rlkit_workbook.widgets.live import LiveTraining, Run, Settings, Source, check_limit, defaults
 from rlkit_workbook.widgets.live_figures import LiveFigure, run_in_words
 
 MOST_PINS = 6
@@ -39,7 +39,7 @@ class LiveTrainer(widgets.VBox):
 
     Attributes:
         algorithm, dataset: the two choices; fields: name -> `NumberField`; buttons: name -> button.
-        training: the present `Training`, or None; pins: runs kept for comparison.
+        training: the present `LiveTraining`, or None; pins: runs kept for comparison.
         picture, status, table, code: what is shown; `status.words` is the last sentence.
         on_end: functions that are called with the run when one has stopped or ended.
     """
@@ -47,7 +47,7 @@ class LiveTrainer(widgets.VBox):
     def __init__(self, algorithm: str, dataset: str, seeds: int, updates: int, hyperparameters: dict) -> None:
         known = Catalogue("data set", {dataset_id: Source.of(dataset_id) for dataset_id in list_datasets()})
         self.sources = {source.name: source for source in known.values()}
-        self.training: Training | None = None
+        self.training: LiveTraining | None = None
         self.pins: list[Run] = []
         self.on_end = []
         self._figure, self._lock, self._drawn, self.turn = None, threading.RLock(), 0.0, threading.RLock()
@@ -121,7 +121,7 @@ class LiveTrainer(widgets.VBox):
             if training and training.settings == settings and training.running and training.updates == updates:
                 return
             if training is None or training.settings != settings or training.run is None:
-                fresh = Training(settings, self._look)
+                fresh = LiveTraining(settings, self._show)
                 if training is not None:
                     training.stop()
                 self.training = fresh
@@ -177,7 +177,7 @@ class LiveTrainer(widgets.VBox):
         self._fields = {name: NumberField(name, value) for name, value in (usual | values).items()}
         self._form.children = [*self._fields.values(), *self._population.values()]
 
-    def _look(self, training: Training) -> None:
+    def _show(self, training: LiveTraining) -> None:
         """From the training's thread: something is new."""
         if training.running:
             time.sleep(max(0.0, self._drawn + len(self.picture.value) / RATE - time.monotonic()))
@@ -192,7 +192,7 @@ class LiveTrainer(widgets.VBox):
             for listener in self.on_end:
                 listener(training.run)
 
-    def _draw(self, training: Training, anew: bool = False) -> None:
+    def _draw(self, training: LiveTraining, anew: bool = False) -> None:
         run, total = training.run, max(training.updates, training.done)
         if run is None:
             return
@@ -208,7 +208,7 @@ class LiveTrainer(widgets.VBox):
             self._compare()
             self._show_code()
 
-    def _tell(self, training: Training) -> None:
+    def _tell(self, training: LiveTraining) -> None:
         if training.error:
             return self.status.say(training.error, error=True)
         if training.run is not None:
