@@ -17,6 +17,7 @@ from rlkit_mini.agents import CQL, DQN, RND
 from rlkit_mini.agents.dqn import value_of_action
 from rlkit_mini.agents.guides import near_expert
 from rlkit_mini.data.transitions import Batch
+from rlkit_workbook.exercises import EXERCISES, exercise
 from rlkit_workbook.sweeps import ExplorationSweep, Sweep
 
 
@@ -191,3 +192,31 @@ def assert_learnt(before, agent, batch, losses, targets, cloning, next_values, a
 def size_of(png: bytes) -> tuple[int, int]:
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     return struct.unpack(">II", png[16:24])
+
+
+def written_by_learner(name, function):
+    """`function` under an exercise's name and parameters."""
+    parameters = ", ".join(EXERCISES[name].parameters)
+    cell = {"function": function}
+    exec(f"def {name}({parameters}):\n    return function({parameters})", cell)
+    return cell[name]
+
+
+def run_exercise_cell(name, body):
+    """A cell with this body under `@exercise`; what its name then holds."""
+    cell = {"torch": torch, "np": np, "exercise": exercise}
+    exec(f"@exercise\ndef {name}({', '.join(EXERCISES[name].parameters)}):\n    {body}", cell)
+    return cell[name]
+
+
+ALTERNATIVES = []  # (exercise, function): those in `exercises/alternatives`
+
+
+def alternative(exercise):
+    """Marks another right formulation of an exercise."""
+
+    def mark(function):
+        ALTERNATIVES.append((exercise, function))
+        return function
+
+    return mark

@@ -5,14 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from rlkit_workbook.exercises import EXERCISES
 from rlkit_workbook.exercises.grading import grade_notebooks, grade_tables
 
 ROOT = Path(__file__).parents[2]
@@ -256,53 +254,3 @@ def test_make_student_writes_the_notebooks_without_outputs_and_overwrites_nothin
     assert again.returncode != 0
     assert "hand out is not empty" in again.stderr
     assert copies[0].read_text() == "solved"
-
-
-# The page for instructors
-
-PAGE = ROOT / "notebooks/INSTRUCTORS.md"
-TEXTS = tomllib.loads((ROOT / "notebooks/rlkit_workbook/exercises/exercises.toml").read_text())
-
-
-def timetable():
-    """The lines of the page's table: minutes of each notebook and of its exercises, from their own files."""
-    numbers = {name: item.texts["notebook"] for name, item in EXERCISES.items()}
-    for path in NOTEBOOKS:
-        own = {name: TEXTS[name]["minutes"] for name in numbers if numbers[name] == path.name[:2]}
-        if own:
-            head = nbformat.read(path, as_version=4).cells[0].source
-            minutes = re.search(r"\*\*Time:?\*\*:? (\d+) minutes", head)[1]
-            listed = ", ".join(f"`{name}` ({time})" for name, time in own.items())
-            yield f"| {path.name[:2]} | {minutes} | {listed} | {sum(own.values())} |"
-
-
-def test_the_timetable_says_what_the_notebooks_and_exercises_say():
-    page = PAGE.read_text()
-    for line in timetable():
-        assert line in page, f"the line should be\n{line}"
-    for numbers, minutes in re.findall(r"exercises of ([\d, and]+) \((\d+) minutes\)", page):
-        own = [text["minutes"] for text in TEXTS.values() if text["notebook"] in re.findall(r"\d\d", numbers)]
-        assert sum(own) == int(minutes), numbers
-    for lecture in page.partition("## Grading")[0].split("## Lecture")[1:]:
-        assert sum(map(int, re.findall(r"^\| (\d+) \|", lecture, flags=re.MULTILINE))) == 90
-
-
-def test_what_the_page_quotes_and_links_is_there():
-    page = PAGE.read_text()
-    for link in re.findall(r"\]\(([^)#:]+)\)", page):
-        assert (PAGE.parent / link).exists(), link
-    makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"`make (\w+)", page):
-        assert f"\n{target}:" in makefile, target
-    for exercise, misconception in re.findall(r"`(\w+)`: `(\w+)`", page):
-        assert misconception in TEXTS[exercise]["misconceptions"], (exercise, misconception)
-    headings = {
-        line.lstrip("# ")
-        for path in NOTEBOOKS
-        for cell in nbformat.read(path, as_version=4).cells
-        if cell.cell_type == "markdown"
-        for line in cell.source.splitlines()
-        if line.startswith("##")
-    }
-    for heading in re.findall(r"“([^”]+)”", page):
-        assert heading in headings, heading

@@ -8,7 +8,7 @@ from rlkit_workbook.exercises.checking import Exercise
 
 
 def paired_interval(a, b, picks):
-    """95% bootstrap interval (low, high) of the mean of a - b over seeds, pairs kept together; picks (resamples, n)."""
+    """95% bootstrap interval (2,) of the mean of a - b (n,) over seeds, pairs kept together; picks (resamples, n)."""
     means = (np.asarray(a) - np.asarray(b))[picks].mean(axis=-1)
     return np.quantile(means, [0.025, 0.975])
 
