@@ -197,7 +197,7 @@ FAULTS = Catalogue(
             "No place counts as newer than another; as much is covered all the same.",
             EXPLORER,
             _given(bonus=one_number_per_batch),
-            title="bonus: one number a batch",
+            title="bonus: one number per batch",
         ),
         "bonus": Fault(
             "adds the raw error",

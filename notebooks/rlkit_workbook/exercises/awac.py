@@ -103,7 +103,7 @@ EXERCISES = [
             "one advantage": (tensor([0.5]), 2.0, 100.0),
             "a very good and a very bad action": (tensor([1e4, -1e4]), 1.0, 100.0),
             "three advantages, a lower clip": (ADVANTAGES[1], 0.5, 2.0),
-            "a population, one temperature a member": (ADVANTAGES, tensor([[0.5], [2.0]]), 100.0),
+            "a population, one temperature per member": (ADVANTAGES, tensor([[0.5], [2.0]]), 100.0),
         },
         misconceptions={
             "multiplied": lambda a, t, w: torch.exp(a * t).clamp(max=w),

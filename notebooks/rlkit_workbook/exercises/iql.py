@@ -106,7 +106,7 @@ EXERCISES = [
             "Q below V": (tensor([-2.0]), 0.9),
             "both, expectile 0.5": (tensor([2.0, -2.0]), 0.5),
             "several": (DIFFERENCES[1], 0.7),
-            "a population, one expectile a member": (DIFFERENCES, tensor([[0.9], [0.5]])),
+            "a population, one expectile per member": (DIFFERENCES, tensor([[0.9], [0.5]])),
         },
         misconceptions={
             "reversed": lambda u, t: _asymmetric(-u, t) * u**2,

@@ -8,7 +8,7 @@ from rlkit_workbook.sweeps import Sweep
 
 
 def sweep_table(sweep: Sweep) -> Table:
-    """A row a setting: the exact return after the last update."""
+    """A row per setting: the exact return after the last update."""
     rows = []
     for setting in sweep.settings:
         returns = sweep.returns[-1, *sweep.index(setting)]
@@ -20,7 +20,7 @@ def sweep_table(sweep: Sweep) -> Table:
 
 
 def overestimation_table(sweep: Sweep, data: Transitions, caption: str) -> Table:
-    """Believed - true value of a sweep over one hyperparameter at the states of a data set, a row a setting."""
+    """Believed - true value of a sweep over one hyperparameter at the states of a data set, a row per setting."""
     ((name, values),) = sweep.grid.items()
     at_data = sweep.overestimation[:, sweep.oracle.sub_cells(data.observations)]  # (settings, transitions)
     rows = [

@@ -1,6 +1,6 @@
 """The gallery: every algorithm on every kind of data, over its settings: `python -m rlkit_workbook.studies.gallery`.
 
-Committed as `figures/gallery.npz`, in a byte a half-cell; `open_gallery` gives it back as sweeps.
+Committed as `figures/gallery.npz`, in a byte per half-cell; `open_gallery` gives it back as sweeps.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def _datasets(maze: str) -> list[str]:
 GALLERY_MAZES = ("easy", "medium", "hard")
 
 
-HALLS = {maze: (maze, GRIDS, _datasets(maze)) for maze in GALLERY_MAZES}  # maze, agents, data sets
-HALLS["collections"] = (  # one kind of data, collected eight times, and eight agents on each
+GROUPS = {maze: (maze, GRIDS, _datasets(maze)) for maze in GALLERY_MAZES}  # maze, agents, data sets
+GROUPS["collections"] = (  # one kind of data, collected eight times, and eight agents on each
     "medium",
     {CQL: {"alpha": [0.1, 1]}},
     [f"walked/medium-0.1-seed{seed}" for seed in range(SEEDS)],
@@ -62,7 +62,7 @@ def make_gallery(
     parts: Path = Path("results/gallery"),
     out: Path = RESULTS / "gallery.npz",
 ) -> None:
-    """Train the gallery, one sweep a hall and algorithm; a second call trains only what is missing.
+    """Train the gallery, one sweep a group and algorithm; a second call trains only what is missing.
 
     Args:
         updates: of every member.
@@ -72,9 +72,9 @@ def make_gallery(
     """
     arrays = {}
     with processes(workers) as executor:
-        for hall, (_, agents, datasets) in HALLS.items():
+        for group, (_, agents, datasets) in GROUPS.items():
             for agent, grid in agents.items():
-                name, grid = f"{hall} {agent.__name__}", grid | {"dataset": datasets}
+                name, grid = f"{group} {agent.__name__}", grid | {"dataset": datasets}
                 row = Experiment(name, agent.__name__, datasets[0], updates=updates)
                 print(name, flush=True)
                 done = sweep(row, grid, SEEDS, executor, evaluations=EVALUATIONS, folder=parts)

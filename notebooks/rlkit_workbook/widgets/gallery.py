@@ -22,8 +22,8 @@ class GalleryPanel(widgets.VBox):
     """
 
     def __init__(self, gallery: Gallery, maze: str, algorithm: str, setting: dict | None) -> None:
-        rooms = [name.split() for name in gallery if not name.startswith("collections")]
-        mazes, algorithms = (list(dict.fromkeys(names)) for names in zip(*rooms, strict=True))
+        named = [name.split() for name in gallery if not name.startswith("collections")]
+        mazes, algorithms = (list(dict.fromkeys(names)) for names in zip(*named, strict=True))
         for kind, names, name in (("maze", mazes, maze), ("algorithm", algorithms, algorithm)):
             Catalogue(kind, zip(names, names, strict=True))[name]  # raises with the closest names
         first = gallery[f"{maze} {algorithm}"]
