@@ -49,7 +49,7 @@ class AWAC(Critic):
         *,
         temperature: float | Sequence[float] = 0.3,
         max_weight: float = 100.0,
-        actor_learning_rate: float = 3e-4,
+        actor_learning_rate: float = 1e-3,
         actor_hidden: Sequence[int] = (64, 64),
         expected_value: Callable[..., Tensor] = expected_value,
         advantage_weights: Callable[..., Tensor] = advantage_weights,

@@ -66,7 +66,7 @@ class BC(Agent):
     def __init__(
         self,
         *,
-        learning_rate: float = 3e-4,
+        learning_rate: float = 1e-3,
         hidden: Sequence[int] = (64, 64),
         features: str = "fourier",
         batch_size: int = 64,

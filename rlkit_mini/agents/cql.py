@@ -44,7 +44,7 @@ class CQL(DQN):
     def __init__(
         self,
         *,
-        alpha: float | Sequence[float] = 0.1,
+        alpha: float | Sequence[float] = 0.3,
         temperature: float | Sequence[float] = 1.0,
         penalty: Callable[..., Tensor] = cql_penalty,
         **dqn,

@@ -49,11 +49,11 @@ class IQL(Critic):
     def __init__(
         self,
         *,
-        expectile: float | Sequence[float] = 0.9,
+        expectile: float | Sequence[float] = 0.7,
         temperature: float | Sequence[float] = 0.1,
         max_weight: float = 100.0,
         actor_hidden: Sequence[int] = (64, 64),
-        learning_rate: float = 3e-4,
+        learning_rate: float = 1e-3,
         expectile_loss: Callable[..., Tensor] = expectile_loss,
         advantage_weights: Callable[..., Tensor] = advantage_weights,
         **critic,

@@ -124,7 +124,7 @@ def test_code_trains_the_same_agent():
 
 
 def test_defaults_are_those_of_the_agents():
-    assert defaults("IQL")["learning_rate"] == 3e-4
+    assert defaults("IQL")["learning_rate"] == 1e-3
     assert defaults("DQN")["learning_rate"] == 1e-3
     assert list(defaults("BC")) == ["learning_rate", "batch_size"]
     for name, row in offline().items():
