@@ -27,11 +27,12 @@ from rlkit_workbook.studies.faults import compared, gap
 from rlkit_workbook.studies.parts import Part, file_name, processes, run_parts
 
 DATA = ("medium-near-expert", "hard-near-expert", "medium-lazy", "medium-rnd")
-AGENTS = {
+AGENTS = {  # with the settings that `searching` found, and CQL with smaller and larger α
     "BC": (BC, {}),
     "BC, sampled": (BC, {}),
     "DQN": (DQN, {}),
     "CQL, α 0.1": (CQL, {"alpha": 0.1}),
+    "CQL, α 0.3": (CQL, {}),
     "CQL, α 1": (CQL, {"alpha": 1.0}),
     "AWAC": (AWAC, {}),
     "IQL": (IQL, {}),

@@ -24,9 +24,9 @@ from rlkit_mini.tables import markdown_table
 MEMBERS = {"cpu": (1, 8, 32, 128), "cuda": (1, 32, 256, 1024, 4096)}
 UPDATES = (1000, 4000, 10_000)
 SOLVED = (  # data, who, agent, settings
-    ("easy-rnd", "8 seeds of CQL, α 0.1", CQL, {"seeds": 8}),
-    ("medium-rnd", "8 seeds of CQL, α 0.1", CQL, {"seeds": 8}),
-    ("medium-rnd", "1 seed of CQL, α 0.1, as trained live", CQL, {"seeds": 1}),
+    ("easy-rnd", "8 seeds of CQL, α 0.1", CQL, {"seeds": 8, "alpha": 0.1}),
+    ("medium-rnd", "8 seeds of CQL, α 0.1", CQL, {"seeds": 8, "alpha": 0.1}),
+    ("medium-rnd", "1 seed of CQL, α 0.1, as trained live", CQL, {"seeds": 1, "alpha": 0.1}),
     ("medium-rnd", "8 seeds of DQN", DQN, {"seeds": 8}),
     ("hard-near-expert", "8 seeds of CQL, α 1", CQL, {"seeds": 8, "alpha": 1.0}),
 )
