@@ -7,6 +7,7 @@ import json
 from rlkit_mini.files import ROOT
 
 RESULTS = ROOT / "figures"
+STANDALONE = ROOT / "notebooks" / "standalone"
 
 
 def read_results(name: str):

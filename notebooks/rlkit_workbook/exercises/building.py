@@ -1,0 +1,224 @@
+"""The larger exercises: a learner writes an agent's whole `update`; what is compared is what its networks become.
+
+The checker hands over networks and minibatches, and plain SGD as every optimiser, since under Adam a summed and an
+averaged loss make the same steps. Each network's change after one and after several updates is held against the
+reference's, and against that of each known mistake, which is the reference with a line or two changed.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import inspect
+import textwrap
+import tomllib
+import traceback
+import types
+from dataclasses import dataclass
+from importlib.resources import files
+
+import torch
+from torch import Tensor, nn
+
+from rlkit_mini.data import Batch
+from rlkit_mini.names import Catalogue
+from rlkit_workbook.exercises.boxes import Box
+from rlkit_workbook.exercises.checking import is_untouched
+from rlkit_workbook.results import STANDALONE
+
+TEXTS = tomllib.loads(files(__package__).joinpath("builds.toml").read_text(encoding="utf-8"))
+OBSERVATION, ACTIONS, BATCH, SEVERAL = 3, 4, 16, 7  # sizes of the cases; updates, several of which copy the target
+
+
+@dataclass(frozen=True)
+class Build:
+    """An agent of which a learner writes `update`; `builds.toml` holds its texts, and its mistakes.
+
+    Attributes:
+        name: of the learner's class, "MyDQN".
+        file: of `notebooks/standalone/`, whose class of the same name is the reference.
+        networks: in the order in which an update changes them.
+        settings: of the cases, none of which is the usual one, beside discount and target period.
+    """
+
+    name: str
+    file: str
+    networks: tuple[str, ...]
+    settings: dict[str, float]
+
+    @property
+    def texts(self) -> dict:
+        """notebook, minutes, difficulty, hints (in steps), and of each mistake its text and the lines it changes."""
+        return TEXTS[self.name]
+
+    @property
+    def title(self) -> str:
+        return f"`{self.name}` ({self.texts['minutes']} minutes, difficulty {self.texts['difficulty']} of 3, optional)"
+
+    @functools.cached_property
+    def module(self) -> types.ModuleType:
+        """The file of the reference, as it stands in `notebooks/standalone/`."""
+        spec = importlib.util.spec_from_file_location(f"standalone_{self.file}", STANDALONE / f"{self.file}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    @property
+    def reference(self) -> type:
+        return getattr(self.module, self.file.upper())
+
+    @property
+    def solution(self) -> str:
+        """The source of the reference's `update`."""
+        return textwrap.dedent(inspect.getsource(self.reference.update))
+
+    def mistaken(self, mistake: str) -> type:
+        """The reference with a mistake's lines in place of its own."""
+        source = self.solution
+        for right, wrong in self.texts["mistakes"][mistake]["changes"]:
+            if source.count(right) != 1:
+                raise ValueError(f"{self.name}: {right!r} stands {source.count(right)} times in the solution")
+            source = source.replace(right, wrong)
+        names = dict(vars(self.module))
+        exec(compile(source, f"<{mistake}>", "exec"), names)
+        return type(mistake, (self.reference,), {"update": names["update"]})
+
+    def agent(self, kind: type) -> object:
+        """An agent of that class with the networks, optimisers and settings of the cases."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            start = (torch.rand(OBSERVATION), ACTIONS) if self.file == "rnd" else (OBSERVATION, ACTIONS)
+            given = self.reference(*start, target_period=3)
+            for parameter in given.target_critic.requires_grad_(False).parameters():  # as old as it would be
+                parameter.add_(0.1 * torch.randn_like(parameter))
+        for name, value in vars(given).items():
+            if isinstance(value, torch.optim.Optimizer):
+                setattr(given, name, torch.optim.SGD(value.param_groups[0]["params"], lr=0.02))
+        made = object.__new__(kind) if issubclass(kind, self.reference) else kind()
+        vars(made).update(vars(given) | {"discount": 0.8} | self.settings)
+        return made
+
+    def answer(self, kind: type) -> Answer:
+        """What each network is after one and after several updates, or the error on the way."""
+        after: dict[int, dict[str, Tensor]] = {}
+        try:
+            with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                agent = self.agent(kind)
+                for number, batch in enumerate(minibatches(self.file), start=1):
+                    agent.update(batch)
+                    if number in (1, SEVERAL):
+                        after[number] = {name: _flat(getattr(agent, name)) for name in self.networks}
+        except (Exception, SystemExit) as error:
+            return Answer(after, error)
+        return Answer(after)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an agent's networks became: number of updates -> network -> its parameters (n,)."""
+
+    after: dict[int, dict[str, Tensor]]
+    error: BaseException | None = None
+
+    def differs(self, other: Answer) -> tuple[int, list[str]] | None:
+        """After how many updates which networks are not the other's; None where all are."""
+        for number in (1, SEVERAL):
+            one, two = self.after.get(number, {}), other.after.get(number, {})
+            wrong = [name for name in two if name not in one or not _close(one[name], two[name])]
+            if wrong or one.keys() != two.keys():
+                return number, wrong
+        return None
+
+
+def _close(one: Tensor, two: Tensor) -> bool:
+    return torch.allclose(one, two, rtol=1e-4, atol=1e-5, equal_nan=True)
+
+
+def _flat(network: nn.Module) -> Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+
+
+def minibatches(file: str) -> list[Batch]:
+    """Minibatches (batch, ...) of which some transitions terminate, with rewards of both signs."""
+    draw = torch.Generator().manual_seed(1)
+    made = []
+    for _ in range(SEVERAL):
+        observations, next_observations = torch.rand(2, BATCH, OBSERVATION, generator=draw)
+        actions = torch.randint(ACTIONS, (BATCH,), generator=draw)
+        rewards = 2 * torch.randn(BATCH, generator=draw)
+        terminations = (torch.rand(BATCH, generator=draw) < 0.3).float()
+        made.append(Batch(observations, actions, rewards, next_observations, terminations))
+    return made
+
+
+def judge_build(build: Build, kind: type) -> tuple[Box, type]:
+    """What to tell the learner, and the class that goes on in the notebook: the learner's if it is right."""
+    stuck = f'Stuck? `hint("{build.name}")` again and again, then `show_solution("{build.name}")`.'
+    closing = "Until it is right, the solution goes on in its place. " + stuck
+    if "update" not in vars(kind) or is_untouched(vars(kind)["update"]):
+        return Box("open", build.title, ("The solution goes on in its place. " + stuck,)), build.reference
+    right, got = build.answer(build.reference), build.answer(kind)
+    wrong = right.differs(got) or (got.error and (len(got.after), []))
+    if not wrong:
+        text = f"After one update and after {SEVERAL}, each network is what it should be: {_list(build.networks)}."
+        return Box("right", f"`{build.name}`", (text, "From here on, the notebook uses your class.")), kind
+    text = _mistake(build, got) or _fault(build, kind, got, *wrong)
+    rows = {} if got.error else _rows(build, right, got, wrong[0])
+    return Box("wrong", f"`{build.name}`", (text,), rows, closing), build.reference
+
+
+def _mistake(build: Build, got: Answer) -> str:
+    """The text of the mistake that makes the same of every network; empty where none does."""
+    for name, entry in build.texts["mistakes"].items():
+        theirs = build.answer(build.mistaken(name))
+        if not got.error and not theirs.error and not theirs.differs(got):
+            return entry["text"]
+    return ""
+
+
+def _fault(build: Build, kind: type, got: Answer, number: int, wrong: list[str]) -> str:
+    if got.error:
+        own = inspect.unwrap(kind.update).__code__.co_filename
+        lines = [frame for frame in traceback.extract_tb(got.error.__traceback__) if frame.filename == own]
+        where = f" It happens in line {lines[-1].lineno}: `{lines[-1].line}`" if lines else ""
+        return f"Your update stops with {type(got.error).__name__}: {got.error}.{where}"
+    sound = [name for name in build.networks if name not in wrong]
+    found = f"{_list(sound)} {'is' if len(sound) == 1 else 'are'} right, " if sound else ""
+    first = f"After {'one update' if number == 1 else f'{number} updates'}, {found}{_list(wrong)} "
+    return first + f"{'is' if len(wrong) == 1 else 'are'} not. Look at what `{wrong[0]}` learns from."
+
+
+def _rows(build: Build, right: Answer, got: Answer, number: int) -> dict[str, str]:
+    """How far each network has moved, and should have."""
+    begin, rows = build.agent(build.reference), {}
+    for name in build.networks:
+        start, (should, has) = _flat(getattr(begin, name)), (answer.after[number][name] for answer in (right, got))
+        rows[name] = f"moved by {(has - start).norm():.4g}, expected {(should - start).norm():.4g}"
+        rows[name] += "" if _close(should, has) else f", and ends {(has - should).norm():.4g} away"
+    return rows
+
+
+def _list(names) -> str:
+    return " and ".join(filter(None, [", ".join(f"`{name}`" for name in list(names)[:-1]), f"`{list(names)[-1]}`"]))
+
+
+CLONING = {"temperature": 0.05, "max_weight": 1.1}  # some weights are clipped
+BUILDS = Catalogue(
+    "exercise",
+    {
+        build.name: build
+        for build in (
+            Build("MyRND", "rnd", ("predictor", "critic", "target_critic", "random_network"), {}),
+            Build("MyDQN", "dqn", ("critic", "target_critic"), {}),
+            Build("MyCQL", "cql", ("critic", "target_critic"), {"alpha": 0.7}),
+            Build("MyAWAC", "awac", ("critic", "actor", "target_critic"), CLONING),
+            Build(
+                "MyIQL",
+                "iql",
+                ("value", "critic", "actor", "target_critic"),
+                {"expectile": 0.8} | CLONING,
+            ),
+        )
+    },
+)
