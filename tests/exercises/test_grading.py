@@ -156,7 +156,8 @@ def test_the_notebooks_own_checker_is_not_believed(tmp_path):
         tmp_path / "02.ipynb",
         IMPORTS,
         "from rlkit_workbook.exercises import progress_file\nimport rlkit_workbook.exercises.checking as checking",
-        "def exercise(function):\n    progress_file.record(function.__name__, 'right')\n    return function",
+        "def exercise(function):\n    progress_file.record('exercises', function.__name__, 'right')\n"
+        "    return function",
         "checking.judge = lambda *x: None\nEXERCISES = {}",
         NOVELTY + "return 0",
         NO_MASK,

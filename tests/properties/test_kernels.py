@@ -139,7 +139,7 @@ RECORDS = """
 import sys
 from rlkit_workbook.exercises import progress_file
 for number in range(60):
-    progress_file.record(f"{sys.argv[1]} {number}", "right")
+    progress_file.record("exercises", f"{sys.argv[1]} {number}", "right")
 """
 
 

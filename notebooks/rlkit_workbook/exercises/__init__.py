@@ -28,45 +28,77 @@ from rlkit_workbook.exercises import (
     rnd,
 )
 from rlkit_workbook.exercises.boxes import Box
+from rlkit_workbook.exercises.building import BUILDS, judge_build
 from rlkit_workbook.exercises.checking import Exercise, judge
 from rlkit_workbook.exercises.finding_faults import unnamed_faults
-from rlkit_workbook.exercises.quizzes import quiz
+from rlkit_workbook.exercises.hand_in import hand_in
+from rlkit_workbook.exercises.predictions import predict, reveal
+from rlkit_workbook.exercises.quizzes import beliefs, quiz
 
-__all__ = ["EXERCISES", "Exercise", "exercise", "hint", "progress", "quiz", "show_solution", "unnamed_faults"]
+__all__ = [
+    "BUILDS",
+    "EXERCISES",
+    "Exercise",
+    "beliefs",
+    "exercise",
+    "hand_in",
+    "hint",
+    "predict",
+    "progress",
+    "quiz",
+    "reveal",
+    "show_solution",
+    "unnamed_faults",
+]
 
 _SUBJECTS = (exploring, rnd, data_sets, dqn, cql, awac, iql, judging, fine_tuning)  # in the notebooks' order
 EXERCISES = Catalogue("exercise", {item.name: item for subject in _SUBJECTS for item in subject.EXERCISES})
+_hinted: dict[str, int] = {}  # how many steps of each larger exercise's hints were shown
 
 
-def exercise(function: Callable) -> Callable:
-    """Check the learner's function, say what was found, and return it if it is right, else the reference."""
-    item = EXERCISES[getattr(function, "__name__", function)]
+def exercise(attempt: Callable) -> Callable:
+    """Check the learner's function (or class), say what was found, and return it if it is right, else the reference."""
+    name = getattr(attempt, "__name__", attempt)
+    item, check = (BUILDS[name], judge_build) if inspect.isclass(attempt) else (EXERCISES[name], judge)
     try:
-        box, goes_on = judge(item, function)
+        box, goes_on = check(item, attempt)
     except KeyboardInterrupt:
-        text = "Interrupted before your function had answered. Is there a loop that never ends?"
+        text = "Interrupted before your code had answered. Is there a loop that never ends?"
         closing = "Until it is right, the reference goes on in its place."
         box, goes_on = Box("wrong", f"`{item.name}`", (text,), closing=closing), item.reference
     if box.kind != "open":
-        progress_file.record(item.name, "right" if box.kind == "right" else "attempted")
+        progress_file.record("exercises", item.name, "right" if box.kind == "right" else "attempted")
     display(box)
     return goes_on
 
 
-def hint(name: str) -> None:
-    """Show an exercise's hint."""
-    display(Box("hint", EXERCISES[name].title, (EXERCISES[name].texts["hint"],)))
+def hint(name: str, step: int | None = None) -> None:
+    """Show an exercise's hint; of a larger one, each call shows the next step, or the one named, from 1 on."""
+    if name not in BUILDS:
+        display(Box("hint", EXERCISES[name].title, (EXERCISES[name].texts["hint"],)))
+        return
+    hints = BUILDS[name].texts["hints"]
+    _hinted[name] = min(_hinted.get(name, 0) + 1, len(hints)) if step is None else min(max(step, 1), len(hints))
+    title = f"{BUILDS[name].title}, step {_hinted[name]} of {len(hints)}"
+    display(Box("hint", title, (hints[_hinted[name] - 1],)))
 
 
 def show_solution(name: str) -> None:
     """Show the reference of an exercise."""
-    display(Box("solution", EXERCISES[name].title, code=inspect.getsource(EXERCISES[name].reference)))
+    item = BUILDS[name] if name in BUILDS else EXERCISES[name]
+    code = item.solution if name in BUILDS else inspect.getsource(item.reference)
+    display(Box("solution", item.title, code=code))
 
 
 def progress() -> None:
-    """Show which exercises of which notebooks are right, attempted or still open."""
-    states = progress_file.read()
-    words = {"right": "✓ right", "attempted": "✗ attempted", None: "○ not attempted"}
-    rows = {f"{item.texts['notebook']} {name}": words[states.get(name)] for name, item in EXERCISES.items()}
-    right = sum(states.get(name) == "right" for name in EXERCISES)
-    display(Box("progress", f"{right} of {len(EXERCISES)} exercises right", rows=rows))
+    """Show which exercises are right, attempted or still open, and what was predicted and answered."""
+    states, words = progress_file.read(), {"right": "✓ right", "attempted": "✗ attempted", None: "○ not attempted"}
+    items = sorted([*EXERCISES.values(), *BUILDS.values()], key=lambda item: item.texts["notebook"])
+    rows = {f"{item.texts['notebook']} {item.name}": words[states.get(item.name)] for item in items}
+    right, built = (sum(states.get(name) == "right" for name in names) for names in (EXERCISES, BUILDS))
+    for name, said in progress_file.read("predictions").items():
+        rows[f"predicted {name}"] = f"{said['answer']}" + (f", because {said['why']}" if said.get("why") else "")
+    for name, chosen in progress_file.read("quizzes").items():
+        rows[f"answered {name}"] = f"{sum(answer is not None for answer in chosen)} questions"
+    words = f"{right} of {len(EXERCISES)} exercises right, {built} of {len(BUILDS)} larger ones"
+    display(Box("progress", words, rows=rows))
