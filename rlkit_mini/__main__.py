@@ -69,8 +69,6 @@ def explore(
     if there and not overwrite:
         raise FileExistsError(f"{there[0]} is in {dataset_dir} already; pass --overwrite, or another --dataset-dir")
     result = run_experiment(experiment, seeds, log_interval)
-    root.mkdir(parents=True, exist_ok=True)
-    os.environ["MINARI_DATASETS_PATH"] = str(root)
     oracle = Oracle(result.data[0].maze)
     for seed, (dataset_id, data) in enumerate(zip(ids, result.data, strict=True)):
         save_dataset(
@@ -79,6 +77,7 @@ def explore(
             algorithm=experiment.agent,
             description=f"{name}, {len(data):,} steps, seed {seed}.",
             reference_returns=(oracle.random_return, oracle.optimal_return),
+            folder=root,
             overwrite=overwrite,
         )
     print(Table([as_row(result.summary)]))
@@ -106,10 +105,9 @@ def train(
         out: where the table (JSON), the figure and the trained agent go.
         course: the course's own settings.
     """
-    experiment = _named(name, "train", course, updates=steps)
+    experiment = _named(name, "train", course, updates=steps, dataset_dir=dataset_dir)
     use_one_thread()
     _check_writable(out / name)
-    _use_datasets_in(dataset_dir)
     result = run_experiment(experiment, seeds, log_interval)
     print(Table([as_row(result.summary)]))
     _write(out / name, result.summary, draw_training({experiment.agent: result}))
@@ -139,17 +137,16 @@ def finetune(
         out: where the table (JSON), the figure and the trained agent go.
         course: the course's own settings.
     """
-    experiment = _named(name, "finetune", course, updates=steps, online_steps=online_steps)
+    experiment = _named(name, "finetune", course, updates=steps, online_steps=online_steps, dataset_dir=dataset_dir)
     use_one_thread()
     _check_writable(out / name)
-    _use_datasets_in(dataset_dir)
     result = run_experiment(experiment, seeds, log_interval)
     print(Table([as_row(result.summary)]))
     _write(out / name, result.summary, draw_fine_tuning({experiment.agent: result.summary}))
     result.agent.save(out / name / "agent.safetensors")
 
 
-def _named(name: str, command: str, course: bool = False, **changes: int | None) -> Experiment:
+def _named(name: str, command: str, course: bool = False, **changes: int | Path | None) -> Experiment:
     experiment = EXPERIMENTS[name]
     if experiment.command != command:
         raise ValueError(f"{name} is run by `{experiment.command} {name}`")
@@ -162,11 +159,6 @@ def _check_writable(folder: Path) -> None:
     there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     if not (there.is_dir() and os.access(there, os.W_OK)):
         raise OSError(f"{folder} cannot be written to; expected a folder that can, or a new one")
-
-
-def _use_datasets_in(folder: Path | None) -> None:
-    if folder is not None:
-        os.environ["MINARI_DATASETS_PATH"] = str(folder.resolve())
 
 
 def _write(folder: Path, summary: dict | list[dict], figure) -> None:

@@ -25,6 +25,7 @@ class Experiment:
     Attributes:
         agent: its name, such as "CQL".
         dataset: that a training reads, and an exploration writes.
+        dataset_dir: where a training looks for it, and nowhere else; None for where `load_dataset` does.
         maze, steps: of an exploration: where, and for how many steps per member.
         updates: of a training: minibatches per member.
         online_steps, online_epsilon: of a fine-tuning: steps per member that follow the updates, one more update each,
@@ -36,6 +37,7 @@ class Experiment:
     name: str
     agent: str
     dataset: str
+    dataset_dir: Path | None = None
     maze: str = ""
     steps: int = 0
     updates: int = 0

@@ -157,7 +157,7 @@ def as_row(summary: dict[str, Any]) -> dict[str, str]:
 def _held_against_the_truth(
     experiment: Experiment, seeds: int | Sequence[int], train: Callable[[Agent, Transitions, Oracle], History]
 ) -> TrainingResult:
-    data, agent = load_dataset(experiment.dataset), experiment.make_agent(seeds)
+    data, agent = load_dataset(experiment.dataset, experiment.dataset_dir), experiment.make_agent(seeds)
     oracle = Oracle(data.maze, agent.settings[0].get("discount", 0.95))
     began = time.perf_counter()
     history = train(agent, data, oracle)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from rlkit_mini.__main__ import _check_writable, _named, _use_datasets_in, _write
+from rlkit_mini.__main__ import _check_writable, _named, _write
 from rlkit_mini.files import whole_file
 from rlkit_mini.plots.style import save_figure
 from rlkit_workbook.panels.sweep import SweepFigure
@@ -46,10 +46,9 @@ def sweep(
         dataset_dir: where the data sets are; default the committed ones.
         out: where returns (JSON), the figure, the sweep for the slider and the finished parts go.
     """
-    experiment = _named(name, "train")
+    experiment = _named(name, "train", dataset_dir=dataset_dir and dataset_dir.resolve())
     for folder in (out / name, out / "sweeps"):
         _check_writable(folder)
-    _use_datasets_in(dataset_dir)
     with processes(workers) as executor:
         result = run_sweep(experiment, grid_of(grid), seeds, executor, folder=out / "sweeps")
     returns = [

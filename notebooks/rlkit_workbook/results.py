@@ -1,15 +1,17 @@
-"""The committed results, in `figures/`."""
+"""What comes with the workbook beside its code: a checkout's committed results and one-agent programs."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from rlkit_mini.files import ROOT
+from rlkit_mini.files import own_folder
 
-RESULTS = ROOT / "figures"
-STANDALONE = ROOT / "notebooks" / "standalone"
+PACKAGE = Path(__file__).resolve().parent
+RESULTS = own_folder(PACKAGE, "figures")
+STANDALONE = own_folder(PACKAGE, "notebooks/standalone")
 
 
 def read_results(name: str):
-    """A committed result, such as `figures/faults.json` by the name "faults"."""
+    """A committed result, such as `figures/museum.json` by the name "museum"."""
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Transitions as flat tensors, and the Minari data sets they are read from and written to."""
+"""Minari data sets: found where the reader and the course keep them, read into flat tensors, written whole."""
 
 from __future__ import annotations
 
@@ -6,80 +6,147 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from pathlib import Path
 
+import gymnasium as gym
 import h5py
 import minari
 import numpy as np
 import torch
 from minari.data_collector import EpisodeBuffer
+from minari.dataset.minari_storage import MinariStorage
 from torch import Tensor
 
 from rlkit_mini.data.transitions import Transitions
-from rlkit_mini.files import ROOT
+from rlkit_mini.files import own_folder, whole_file, whole_folder
 from rlkit_mini.mazes import MAZES, Maze
 from rlkit_mini.names import Catalogue, UnknownNameError
 
-os.environ.setdefault("MINARI_DATASETS_PATH", str(ROOT / "datasets"))
+COURSE = own_folder(Path(__file__).resolve().parents[1], "datasets")  # those that come with the course
 CHECKSUM, MOST_BYTES = "sha256", 1e9  # metadata key of the data file's checksum; what a data set may fill in memory
 
 
-def load_dataset(dataset_id: str) -> Transitions:
-    """Read a Minari data set of this package, such as "pointmass/medium-rnd-v0", into flat tensors.
+def load_dataset(dataset_id: str, folder: str | os.PathLike | None = None) -> Transitions:
+    """Read a Minari data set of the mazes, such as "pointmass/medium-rnd-v0", into flat tensors.
+
+    Args:
+        folder: to look in, and nowhere else. By default the course's data sets are found, and the reader's own where
+            Minari keeps them: in MINARI_DATASETS_PATH, if that is set, and then before the course's; else in
+            ~/.minari/datasets.
 
     Raises:
         UnknownNameError: no such data set; the message names the closest ones.
         ValueError: damaged, or not collected in one of our mazes (nothing of it is executed). What `save_dataset` wrote
             is held against its checksum before it is opened; of a damaged file without one, HDF5 may end the process.
     """
+    path = dataset_path(dataset_id, folder)
+    maze = _maze_of(path)
     try:
-        folder = Catalogue("data set", {name: _root() / name for name in list_datasets()})[str(dataset_id)]
-    except UnknownNameError as error:
-        raise UnknownNameError(f"{error}; `make datasets` collects those of the course") from None
-    maze = _maze_of(folder)
-    try:
-        _check_file(folder / "data")
-        return Transitions(*_columns(dataset_id), maze=maze)
+        _check_file(path)
+        return Transitions(*_columns(path), maze=maze)
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{folder} is damaged ({reason}); collect it again with `make datasets`") from None
+        raise ValueError(f"{path.parent} is damaged ({reason}); collect it again with `make datasets`") from None
 
 
-def list_datasets() -> list[str]:
-    """The ids of the data sets that are there, in order."""
-    return sorted(
-        path.parent.parent.relative_to(_root()).as_posix() for path in _root().glob("[!.]*/*/data/metadata.json")
-    )
+def list_datasets(folder: str | os.PathLike | None = None) -> list[str]:
+    """The ids of the data sets that `load_dataset` finds, in order."""
+    return sorted(_found(folder))
 
 
-def checksum(dataset_id: str) -> str:
-    """Of a data set's transitions: equal for equal files."""
-    return _checksum(_root() / dataset_id / "data" / "main_data.hdf5")
+def dataset_path(dataset_id: str, folder: str | os.PathLike | None = None) -> Path:
+    """The folder that Minari itself opens, as `minari.MinariDataset(dataset_path(dataset_id))`.
+
+    Args:
+        folder: as in `load_dataset`.
+
+    Raises:
+        UnknownNameError: no such data set; the message names the closest ones.
+    """
+    try:
+        return Catalogue("data set", _found(folder))[str(dataset_id)]
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{error}; `make datasets` collects those of the course") from None
+
+
+def checksum(dataset_id: str, folder: str | os.PathLike | None = None) -> str:
+    """Of a data set's transitions: equal for equal files. Args and Raises as of `dataset_path`."""
+    return _checksum(dataset_path(dataset_id, folder) / "main_data.hdf5")
 
 
 def save_dataset(
-    dataset_id: str, data: Transitions, *, algorithm: str, description: str, reference_returns, overwrite: bool = False
+    dataset_id: str,
+    data: Transitions,
+    *,
+    algorithm: str,
+    description: str,
+    reference_returns: tuple[float, float],
+    code: str | None = None,
+    folder: str | os.PathLike | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Write transitions as a Minari data set; it appears whole or not at all.
 
     Args:
-        algorithm, description: of the behaviour policy, for the metadata.
+        algorithm, description, code: who acted, what the set is, and the file that made it, for the metadata.
         reference_returns: (random policy's, optimal) exact returns, Minari's reference scores.
+        folder: to write into; by default where Minari keeps the reader's own data sets.
         overwrite: replace a data set of this id.
 
     Raises:
-        FileExistsError: there is one already and `overwrite` is not given.
+        FileExistsError: there is one already and `overwrite` is not given; or the course has one of this id, which
+            would hide it or be hidden.
         ValueError: no transitions, or an id of another form.
     """
     if not len(data):
         raise ValueError(f"data set {dataset_id} would be empty; expected at least one transition")
     if not re.fullmatch(r"[\w-]+/[\w-]+-v\d+", dataset_id):
         raise ValueError(f"data set id is {dataset_id!r}; expected namespace/name-v0, such as 'pointmass/mine-v0'")
-    target = _root() / dataset_id
+    if folder is None and dataset_id in list_datasets(COURSE):
+        raise FileExistsError(f"data set {dataset_id} is one of the course's; expected another id, or a folder")
+    target = Path(folder or _own_place()) / dataset_id
     if target.exists() and not overwrite:
         raise FileExistsError(f"data set {dataset_id} is there already; pass overwrite=True to replace it")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    spec = gym.spec(data.maze.env_id)
+    metadata = {
+        "dataset_id": dataset_id,
+        "algorithm_name": algorithm,
+        "description": description,
+        "author": {"the rlkit_mini authors"},
+        "author_email": {"none"},
+        "minari_version": minari.__version__,
+        "eval_env_spec": spec.to_json(),
+        "ref_min_score": reference_returns[0],
+        "ref_max_score": reference_returns[1],
+        "requirements": ["rlkit_mini"],
+    }
+    with whole_folder(target) as part:
+        storage = MinariStorage.new(part / "data", env_spec=spec)
+        storage.update_metadata(metadata | ({"code_permalink": code} if code else {}))
+        storage.update_episodes(_buffers(data))
+        _repack(part / "data")
+    namespace = target.parent / "namespace_metadata.json"  # without it Minari does not list the namespace
+    if not namespace.exists():
+        with whole_file(namespace) as part:
+            part.write_text("{}")
+
+
+def _own_place() -> Path:
+    """Where Minari keeps the reader's data sets."""
+    return Path(os.environ.get("MINARI_DATASETS_PATH") or os.path.expanduser("~/.minari/datasets"))
+
+
+def _found(folder: str | os.PathLike | None) -> dict[str, Path]:
+    """id -> the folder that Minari opens; of equal ids the one in the first place."""
+    usual = [_own_place(), COURSE] if os.environ.get("MINARI_DATASETS_PATH") else [COURSE, _own_place()]
+    found = {}
+    for place in usual if folder is None else [Path(folder)]:
+        for path in place.glob("[!.]*/[!.]*/data/metadata.json"):
+            found.setdefault(path.parents[1].relative_to(place).as_posix(), path.parent)
+    return found
+
+
+def _buffers(data: Transitions) -> list[EpisodeBuffer]:
     buffers = []
     for number, episode in enumerate(data.episodes):
         truncations = episode.truncations.numpy().copy()
@@ -94,47 +161,14 @@ def save_dataset(
                 truncations=truncations,
             )
         )
-    before = os.environ["MINARI_DATASETS_PATH"]
-    with tempfile.TemporaryDirectory(dir=_root(), prefix=".collecting-") as folder:
-        os.environ["MINARI_DATASETS_PATH"] = folder
-        try:
-            minari.create_dataset_from_buffers(
-                dataset_id,
-                buffers,
-                env=data.maze.env_id,
-                eval_env=data.maze.env_id,
-                algorithm_name=algorithm,
-                description=description,
-                author="the rlkit_mini authors",
-                author_email="none",
-                code_permalink="rlkit_mini/collecting.py",
-                ref_min_score=reference_returns[0],
-                ref_max_score=reference_returns[1],
-                requirements=["rlkit_mini"],
-            )
-        finally:
-            os.environ["MINARI_DATASETS_PATH"] = before
-        _repack(Path(folder) / dataset_id / "data")
-        namespace = Path(folder) / Path(dataset_id).parts[0] / "namespace_metadata.json"
-        if namespace.is_file():
-            os.replace(namespace, target.parent / namespace.name)
-        if not target.exists():
-            os.replace(Path(folder) / dataset_id, target)
-            return
-        replaced = Path(folder) / "replaced"
-        os.replace(target, replaced)
-        try:
-            os.replace(Path(folder) / dataset_id, target)
-        except BaseException:  # an interruption too: the old set comes back
-            os.replace(replaced, target)
-            raise
+    return buffers
 
 
-def _columns(dataset_id: str) -> list[Tensor]:
+def _columns(path: Path) -> list[Tensor]:
     """The tensors of `Transitions`, in order; raises where the data set is no run in a maze."""
     parts = [
         (e.observations[:-1], e.actions, e.rewards, e.observations[1:], e.terminations, e.truncations)
-        for e in minari.load_dataset(dataset_id).iterate_episodes()
+        for e in minari.MinariDataset(path).iterate_episodes()
     ]
     kinds = (np.float32, np.int64, np.float32, np.float32, bool, bool)
     columns = [
@@ -143,13 +177,13 @@ def _columns(dataset_id: str) -> list[Tensor]:
     return [torch.from_numpy(column) for column in columns]
 
 
-def _check_file(folder: Path) -> None:
+def _check_file(path: Path) -> None:
     """Raise before Minari reads a file that was changed since it was written, or that claims more than it can hold."""
-    path, metadata = folder / "main_data.hdf5", json.loads((folder / "metadata.json").read_text())
-    if metadata.get(CHECKSUM, found := _checksum(path)) != found:
+    file_path, metadata = path / "main_data.hdf5", json.loads((path / "metadata.json").read_text())
+    if metadata.get(CHECKSUM, found := _checksum(file_path)) != found:
         raise ValueError("its bytes are not those that were written")
     sizes = []
-    with h5py.File(path) as file:
+    with h5py.File(file_path) as file:
         file.visititems(lambda _, item: sizes.append(item.nbytes) if isinstance(item, h5py.Dataset) else None)
         if metadata["total_episodes"] != len(file):
             raise ValueError(f"{len(file)} episodes where there were {metadata['total_episodes']}")
@@ -162,15 +196,11 @@ def _checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _root() -> Path:
-    return Path(os.environ["MINARI_DATASETS_PATH"])
-
-
-def _maze_of(folder: Path) -> Maze:
+def _maze_of(path: Path) -> Maze:
     """The maze a data set names, read as plain JSON: Minari would import whatever entry point stands there."""
     ids = {maze.env_id: maze for maze in MAZES.values()}
     try:
-        metadata = json.loads((folder / "data" / "metadata.json").read_text())
+        metadata = json.loads((path / "metadata.json").read_text())
         specs = [json.loads(metadata[key]) for key in ("env_spec", "eval_env_spec") if key in metadata]
         found = {ids[spec["id"]] for spec in specs}
         ours = {"observation_space", "action_space"} <= metadata.keys() and not any(
@@ -179,20 +209,25 @@ def _maze_of(folder: Path) -> Maze:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         found, ours = set(), False
     if len(found) != 1 or not ours:
-        raise ValueError(f"{folder} is not from a Pointmass maze, or damaged; collect it again with `make datasets`")
+        raise ValueError(
+            f"{path.parent} is not from a Pointmass maze, or damaged; collect it again with `make datasets`"
+        )
     return found.pop()
 
 
-def _repack(folder: Path) -> None:
-    """Rewrite Minari's file without chunks and in HDF5's newer layout: a tenth of the bytes, the same content."""
-    path, packed = folder / "main_data.hdf5", folder / "packed.hdf5"
-    with h5py.File(path) as source, h5py.File(packed, "w", libver="latest", track_order=True) as target:
+def _repack(path: Path) -> None:
+    """Rewrite Minari's file without chunks and in HDF5 1.10's layout: a tenth of the bytes, the same content.
+
+    Later layouts are no smaller, and of theirs HDF5 1.14 does not read the booleans.
+    """
+    loose, packed = path / "main_data.hdf5", path / "packed.hdf5"
+    with h5py.File(loose) as source, h5py.File(packed, "w", libver=("v110", "v110"), track_order=True) as target:
         for name, episode in source.items():
             group = target.create_group(name)
             group.attrs.update(episode.attrs)
             for key, values in episode.items():
                 group.create_dataset(key, data=values[()])
-    os.replace(packed, path)
-    metadata = json.loads((folder / "metadata.json").read_text())
-    metadata |= {"dataset_size": round(path.stat().st_size / 1e6, 1), CHECKSUM: _checksum(path)}
-    (folder / "metadata.json").write_text(json.dumps(metadata, indent=1, sort_keys=True) + "\n")
+    os.replace(packed, loose)
+    metadata = json.loads((path / "metadata.json").read_text())
+    metadata |= {"dataset_size": round(loose.stat().st_size / 1e6, 1), CHECKSUM: _checksum(loose)}
+    (path / "metadata.json").write_text(json.dumps(metadata, indent=1, sort_keys=True) + "\n")

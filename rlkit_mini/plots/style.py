@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from rlkit_mini.agents import ALGORITHMS
-from rlkit_mini.files import ROOT, whole_file
+from rlkit_mini.files import figures_folder, whole_file
 from rlkit_mini.plots.words import alternative_text
 
 INK, QUIET, GRID, WALL, GOAL, START = "#333333", "#777777", "#e8e8e8", "#464650", "#a0dcbe", "#d55e00"
@@ -78,11 +78,10 @@ def save_figure(figure: Figure, name: str, folder: str | os.PathLike | None = No
 
     Args:
         name: "05_alpha", with the notebook's number.
-        folder: default the repository's `figures`, or what the variable RLKIT_MINI_FIGURES says.
+        folder: default a checkout's `figures`, or what RLKIT_MINI_FIGURES says (see `figures_folder`).
     """
-    default = os.environ.get("RLKIT_MINI_FIGURES") or ROOT / "figures"
     try:
-        with whole_file(Path(folder or default) / f"{name}.png") as part:
+        with whole_file(Path(folder or figures_folder()) / f"{name}.png") as part:
             part.write_bytes(to_png(figure))
     except OSError as error:
         print(f"figure {name} is shown but not saved ({error.strerror})")

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import sys
-from pathlib import Path
 
 import gymnasium as gym
 import h5py
@@ -17,7 +16,7 @@ from minari.data_collector import EpisodeBuffer
 
 from rlkit_mini import MAZES, Oracle, explore, load_dataset
 from rlkit_mini.agents import RandomAgent
-from rlkit_mini.data.sets import list_datasets, save_dataset
+from rlkit_mini.data.sets import COURSE, dataset_path, list_datasets, save_dataset
 from rlkit_mini.names import UnknownNameError
 
 STEPS = {
@@ -52,13 +51,14 @@ def assert_same_steps(one, other):
 
 
 def test_the_committed_sets_are_those_of_the_course_and_small():
-    assert set(STEPS) <= set(list_datasets())
-    files = [path for path in Path(os.environ["MINARI_DATASETS_PATH"]).rglob("*") if path.is_file()]
+    assert set(STEPS) == set(list_datasets(COURSE)) <= set(list_datasets())
+    files = [path for path in COURSE.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 15e6
 
 
 @each_dataset
-def test_minari_reads_the_same_transitions(dataset_id):
+def test_minari_reads_the_same_transitions(dataset_id, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(COURSE))  # where Minari itself looks
     ours, position = load_dataset(dataset_id), 0
     for episode in minari.load_dataset(dataset_id).iterate_episodes():
         length = len(episode.actions)
@@ -120,10 +120,11 @@ def test_the_smaller_sets_are_the_beginnings_of_the_largest():
 
 @each_dataset
 def test_the_metadata_say_how_the_set_was_made(dataset_id):
-    data, maze = minari.load_dataset(dataset_id), maze_of(dataset_id)
+    data, maze = minari.MinariDataset(dataset_path(dataset_id)), maze_of(dataset_id)
     metadata = data.storage.metadata
     for key in ("algorithm_name", "author", "author_email", "code_permalink", "description", "requirements"):
         assert metadata[key], key
+    assert (COURSE.parent / metadata["code_permalink"]).is_file()
     assert metadata["dataset_id"] == dataset_id
     assert metadata["total_steps"] == STEPS[dataset_id]
     assert f"{STEPS[dataset_id]:,} steps in the {maze.name} maze, seed 0" in metadata["description"]
@@ -133,6 +134,19 @@ def test_the_metadata_say_how_the_set_was_made(dataset_id):
     scores = (metadata["ref_min_score"], metadata["ref_max_score"])
     np.testing.assert_allclose(scores, (oracle.random_return, oracle.optimal_return), rtol=0.02)
     assert isinstance(data.recover_environment(), gym.Env)
+
+
+@each_dataset
+def test_every_hdf5_since_version_1_10_reads_the_file(dataset_id):
+    """By the versions that HDF5's specification of its file format gives them; of booleans 2.0 writes version 5."""
+    content = (dataset_path(dataset_id) / "main_data.hdf5").read_bytes()
+    assert content[:8] == b"\x89HDF\r\n\x1a\n"
+    assert content[8] <= 3  # the superblock's version
+    names = [match.start() for match in re.finditer(b"FALSE\0TRUE\0", content)]
+    assert len(names) >= 2  # terminations, truncations
+    for place in names:  # class and version, 7 bytes of size and members, 12 of the integers below, then the names
+        assert content[place - 20] & 0x0F == 8  # an enumeration
+        assert content[place - 20] >> 4 <= 3
 
 
 @pytest.mark.parametrize("name", ["easy", "medium", "hard"])
@@ -216,7 +230,9 @@ def test_a_saved_set_comes_back(data, root):
     assert loaded.truncations[-1]  # the unfinished episode was cut
     loaded.truncations[-1] = data.truncations[119]
     assert_same_steps(loaded, data[:120])
-    assert list_datasets() == [ID]
+    assert list_datasets(root) == [ID]
+    assert minari.load_dataset(ID).total_steps == 120  # in Minari's own place
+    assert set(minari.list_local_datasets()) == {ID}
     assert os.environ["MINARI_DATASETS_PATH"] == str(root)
     assert sorted(path.name for path in root.rglob("*")) == sorted(
         ["pointmass", "namespace_metadata.json", "mine-v0", "data", "main_data.hdf5", "metadata.json"]
@@ -245,8 +261,48 @@ def test_a_failing_write_leaves_everything_as_it_was(data, root, monkeypatch, ov
     with pytest.raises(OSError, match="no space left"):
         save(data[:60], overwrite=overwrite)
     assert sorted(path for path in root.rglob("*") if path.is_file()) == before
-    assert os.environ["MINARI_DATASETS_PATH"] == str(root)
-    assert list_datasets() == ([ID] if overwrite else [])
+    assert list_datasets(root) == ([ID] if overwrite else [])
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Where Minari keeps data sets, if nobody says otherwise."""
+    monkeypatch.delenv("MINARI_DATASETS_PATH", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path / ".minari" / "datasets"
+
+
+def test_the_readers_own_sets_are_found_beside_the_courses(data, home, tmp_path, monkeypatch):
+    assert list_datasets() == sorted(STEPS)
+    assert not home.parent.exists()  # looking leaves nothing behind
+    save(data[:60])
+    assert minari.load_dataset(ID).total_steps == len(load_dataset(ID)) == 60
+    assert list_datasets() == sorted([ID, *STEPS])
+    assert list_datasets(home) == [ID]
+    save(data[:30], "pointmass/other-v0", folder=tmp_path / "elsewhere")
+    assert "pointmass/other-v0" not in list_datasets()
+    assert len(load_dataset("pointmass/other-v0", tmp_path / "elsewhere")) == 30
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "elsewhere"))
+    assert list_datasets() == sorted(["pointmass/other-v0", *STEPS])
+
+
+def test_of_two_sets_with_one_id_that_of_the_variable_comes_first_and_minaris_default_last(
+    data, home, tmp_path, monkeypatch
+):
+    save(data[:60], "pointmass/easy-rnd-v0", folder=home)
+    save(data[:30], "pointmass/easy-rnd-v0", folder=tmp_path / "asked for")
+    assert len(load_dataset("pointmass/easy-rnd-v0")) == 10_000
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "asked for"))
+    assert len(load_dataset("pointmass/easy-rnd-v0")) == 30
+    with pytest.raises(UnknownNameError, match=r"unknown data set 'pointmass/easy-rnd-v0'; there is none at all"):
+        load_dataset("pointmass/easy-rnd-v0", tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_id_of_the_course_is_not_taken(data, root, overwrite):
+    with pytest.raises(FileExistsError, match="easy-rnd-v0 is one of the course's; expected another id, or a folder"):
+        save(data[:60], "pointmass/easy-rnd-v0", overwrite=overwrite)
+    assert not root.exists()
 
 
 def test_nothing_is_not_saved(data, root):
@@ -266,9 +322,9 @@ def test_a_missing_set_is_answered_with_the_closest_names_and_how_to_collect_it(
     assert "\n" not in message
 
 
-def test_an_empty_folder_says_so(root):
+def test_an_empty_folder_says_so(tmp_path):
     with pytest.raises(UnknownNameError, match="there is none at all; `make datasets` collects"):
-        load_dataset("pointmass/medium-rnd-v0")
+        load_dataset("pointmass/medium-rnd-v0", tmp_path)
 
 
 def edited(path, **entries):

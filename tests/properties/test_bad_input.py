@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import os
 import re
 import subprocess
 import sys
@@ -386,7 +385,6 @@ COMMANDS = [
 @pytest.mark.parametrize(("arguments", "words"), COMMANDS)
 def test_the_command_line_says_it_in_one_line_with_exit_code_two(arguments, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MINARI_DATASETS_PATH", os.environ["MINARI_DATASETS_PATH"])  # which --dataset-dir changes
     monkeypatch.setattr(sys, "argv", ["rlkit_mini", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -411,7 +409,6 @@ def test_the_command_line_says_it_in_one_line_with_exit_code_two(arguments, word
 )
 def test_a_file_in_the_way_is_told_before_the_work(arguments, place, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MINARI_DATASETS_PATH", os.environ["MINARI_DATASETS_PATH"])
     monkeypatch.setattr(sys, "argv", ["rlkit_mini", *arguments])
     (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / place).write_text("x")

@@ -66,7 +66,6 @@ kind, folder, kills = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 data = load_dataset("pointmass/medium-lazy-v0")[:200]
 datasets = folder / "datasets"
 datasets.mkdir()
-os.environ["MINARI_DATASETS_PATH"] = str(datasets)
 agent, oracle = CQL(alpha=[0.0, 1.0], hidden=(256, 256)), Oracle(MAZES["medium"], resolution=2)
 sweep = Sweep.of(agent, train_offline(agent, data, 1, oracle, progress=False), oracle)
 figure = Figure()
@@ -89,10 +88,12 @@ def train(updates, keep):
 
 def write(once=False):
     if kind == "data sets":
-        for name in [name for name in ids if name not in list_datasets()][: 1 if once else None]:
-            save_dataset(name, data, algorithm="none", description="none", reference_returns=(-150, -20))
+        for name in [name for name in ids if name not in list_datasets(datasets)][: 1 if once else None]:
+            save_dataset(
+                name, data, algorithm="none", description="none", reference_returns=(-150, -20), folder=datasets
+            )
     elif kind == "collecting":
-        collecting.collect_datasets()
+        collecting.collect_datasets(folder=datasets)
     elif kind == "training":
         train(3 if once else 3000, keep=True)
     elif kind == "agents":
@@ -104,8 +105,8 @@ def write(once=False):
 
 
 def check():
-    for name in list_datasets():
-        assert len(load_dataset(name)) in (150, 200)
+    for name in list_datasets(datasets):
+        assert len(load_dataset(name, datasets)) in (150, 200)
     for path in folder.glob("[!.]*.safetensors"):
         CQL.load(path)
     for path in folder.glob("[!.]*.npz"):
@@ -115,7 +116,7 @@ def check():
 
 
 def finished():
-    places = [datasets / name / "data" / "main_data.hdf5" for name in list_datasets()]
+    places = [datasets / name / "data" / "main_data.hdf5" for name in list_datasets(datasets)]
     return {path: path.stat().st_mtime_ns for path in [*places, *folder.glob("[0-9]*.safetensors")]}
 
 
@@ -139,11 +140,9 @@ with contextlib.redirect_stdout(None):
         assert kept.items() <= now.items(), "what was finished was made again"
         kept = now
     if kind == "collecting":  # the last run, to its end
-        collecting.collect_datasets()
+        collecting.collect_datasets(folder=datasets)
         killed = {path.relative_to(datasets): path.read_bytes() for path in datasets.rglob("*.hdf5")}
-        os.environ["MINARI_DATASETS_PATH"] = str(folder / "undisturbed")
-        (folder / "undisturbed").mkdir()
-        collecting.collect_datasets()
+        collecting.collect_datasets(folder=folder / "undisturbed")
         undisturbed = (folder / "undisturbed").rglob("*.hdf5")
         assert killed == {path.relative_to(folder / "undisturbed"): path.read_bytes() for path in undisturbed}
         assert len(killed) == 9
@@ -290,18 +289,18 @@ def test_what_is_no_file_is_never_replaced(kind, tmp_path, capsys):
 SAVED = """
 from rlkit_mini import load_dataset
 from rlkit_mini.data.sets import save_dataset
-import os, sys
+import sys
 data = load_dataset("pointmass/medium-lazy-v0")[:200]
-os.environ["MINARI_DATASETS_PATH"] = sys.argv[1]
+texts = {"algorithm": "none", "description": "none", "reference_returns": (-150, -20)}
 try:
-    save_dataset("pointmass/mine-v0", data, algorithm="none", description="none", reference_returns=(-150, -20))
+    save_dataset("pointmass/mine-v0", data, **texts, folder=sys.argv[1])
 except (OSError, RuntimeError) as error:  # HDF5 has its own words for a full disk
     print("refused", *str(error).split())
 """
 
 
 @pytest.mark.parametrize("full", [True, False])
-def test_a_data_set_on_a_full_or_read_only_disk_is_not_there(full, disk, monkeypatch):
+def test_a_data_set_on_a_full_or_read_only_disk_is_not_there(full, disk):
     if full:
         (disk / "filler").write_bytes(bytes(240 * 1024))
     else:
@@ -310,8 +309,7 @@ def test_a_data_set_on_a_full_or_read_only_disk_is_not_there(full, disk, monkeyp
     outcome = subprocess.run([sys.executable, "-c", SAVED, str(disk)], capture_output=True, text=True)
     assert outcome.stdout.startswith("refused"), outcome.stderr
     assert "No space left" in outcome.stdout or "Read-only" in outcome.stdout
-    monkeypatch.setenv("MINARI_DATASETS_PATH", str(disk))
-    assert list_datasets() == []
+    assert list_datasets(disk) == []
     survived["disk"] += 1
 
 

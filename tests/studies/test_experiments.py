@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -33,7 +32,6 @@ def command(*arguments, cwd):
     said, told, code = io.StringIO(), io.StringIO(), 0
     with contextlib.chdir(cwd), pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["rlkit_mini", *map(str, arguments)])
-        patch.setenv("MINARI_DATASETS_PATH", os.environ["MINARI_DATASETS_PATH"])  # which --dataset-dir changes
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(told):
             try:
                 main()

@@ -161,7 +161,7 @@ def test_a_finished_block_is_known_by_all_its_settings_and_its_data(monkeypatch)
     assert len({file(), *changed}) == 1 + len(changed)
     assert file() == file(learning_rate=[1e-3]), "a default is a setting as well"
     before = file()
-    monkeypatch.setattr(sweeping, "checksum", lambda name: "collected anew")
+    monkeypatch.setattr(sweeping, "checksum", lambda *name: "collected anew")
     assert file() != before
 
 

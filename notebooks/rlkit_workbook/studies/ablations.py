@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -46,7 +47,7 @@ def walks(oracle: Oracle, random_share: float, seeds=8) -> list[Transitions]:
 
 
 @functools.lru_cache(maxsize=8)  # parts of a sweep that run in one process share it
-def data_by_name(name: str, seeds: tuple[int, ...]) -> list[Transitions]:
+def data_by_name(name: str, seeds: tuple[int, ...], folder: Path | None = None) -> list[Transitions]:
     """What members of these seeds learn from: one data set for all of them, or one for each.
 
     Args:
@@ -54,12 +55,13 @@ def data_by_name(name: str, seeds: tuple[int, ...]) -> list[Transitions]:
             member's: "walked/medium-0.1" (see `walks`: maze, share of random actions), "drawn/medium-0.3-1" (see
             `independent_steps`: maze, shares of random places and of random actions), or "walked/medium-0.1-seed3",
             collection seed 3's for all of them.
+        folder: of Minari data sets, as in `load_dataset`.
 
     Raises:
         UnknownNameError: no such data set or maze. ValueError: a share outside [0, 1], or one too many or too few.
     """
     if not str(name).startswith(("walked/", "drawn/")):
-        return [load_dataset(name)]
+        return [load_dataset(name, folder)]
     kind, maze, shares, _, seed = re.fullmatch(
         r"(\w+)/([^-]*)((?:-[0-9]*[.]?[0-9]+)*)(-seed(\d{1,9}))?|.*", name
     ).groups()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from rlkit_mini.agents import RND, RandomAgent
 from rlkit_mini.agents.agent import Agent
 from rlkit_mini.agents.guides import lazy, near_expert
-from rlkit_mini.data.sets import list_datasets, save_dataset
+from rlkit_mini.data.sets import COURSE, list_datasets, save_dataset
 from rlkit_mini.exploration import explore
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import Oracle
@@ -28,9 +29,9 @@ def _behaviours(oracle: Oracle) -> dict[str, tuple[Agent, int, str]]:
     return table
 
 
-def collect_datasets(overwrite: bool = False) -> None:
+def collect_datasets(overwrite: bool = False, folder: Path = COURSE) -> None:
     """Collect and write every data set of the course that is not there yet (or all, with `overwrite`)."""
-    present = set() if overwrite else set(list_datasets())
+    present = set() if overwrite else set(list_datasets(folder))
     for maze in (MAZES["easy"], MAZES["medium"], MAZES["hard"]):
         oracle = Oracle(maze)
         for name, (agent, steps, description) in _behaviours(oracle).items():
@@ -49,6 +50,8 @@ def collect_datasets(overwrite: bool = False) -> None:
                     algorithm=type(agent).__name__ if agent.batch_size or name == "random" else name,
                     description=f"{description} {size:,} steps in the {maze.name} maze, seed 0.",
                     reference_returns=(oracle.random_return, oracle.optimal_return),
+                    code="notebooks/rlkit_workbook/studies/collecting.py",
+                    folder=folder,
                     overwrite=overwrite,
                 )
                 print(f"collected {dataset_id}: {size:,} steps")

@@ -51,7 +51,8 @@ class Block:
     def file(self) -> str:
         """Of its sweep, by name: equal for equal settings, defaults included, and equal data."""
         row = self.experiment
-        content = checksum(row.dataset) if row.dataset in list_datasets() else None
+        place = row.dataset_dir
+        content = checksum(row.dataset, place) if row.dataset in list_datasets(place) else None
         settings = row.make_agent().configuration | {"seeds": self.seeds}
         return file_name(row.agent, [row.dataset, content, row.updates, self.evaluations, settings], ".npz")
 
@@ -130,7 +131,8 @@ def cut(
     ]
     for block in blocks:
         block.experiment.make_agent()  # settings that it refuses show now
-    mazes = {data.maze.name for block in blocks for data in data_by_name(block.experiment.dataset, seeds[:1])}
+    rows = [block.experiment for block in blocks]
+    mazes = {data.maze.name for row in rows for data in data_by_name(row.dataset, seeds[:1], row.dataset_dir)}
     if len(mazes) > 1:
         raise ValueError(f"the data sets are of the mazes {', '.join(sorted(mazes))}; expected one maze per sweep")
     return blocks
@@ -147,7 +149,7 @@ def train_block(block: Block) -> bytes:
     torch.set_num_threads(1)
     try:
         row = block.experiment
-        data, agent = data_by_name(row.dataset, block.seeds), row.make_agent(block.seeds)
+        data, agent = data_by_name(row.dataset, block.seeds, row.dataset_dir), row.make_agent(block.seeds)
         each = data if len(data) == 1 else data * (agent.members // len(data))  # members: settings first, seeds last
         oracle = shared_oracle(data[0].maze)
         history = train_offline(agent, each, row.updates, oracle, block.evaluations, progress=False)
