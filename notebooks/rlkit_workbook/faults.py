@@ -261,7 +261,7 @@ FAULTS = Catalogue(
         ),
         "clip": Fault(
             "exp(A / λ) as it is",
-            "At λ = 0.3 no weight reaches the clip, and nothing changes; at 0.01 training ends in an overflow.",
+            "At λ = 0.3 no weight reaches the clip, and nothing changes; at 0.003 training ends in an overflow.",
             LAZY_AWAC,
             _given(advantage_weights=unclipped_weights),
             title="AWAC: weights without a clip",
