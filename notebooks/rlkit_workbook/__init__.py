@@ -14,24 +14,50 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rlkit_workbook.claiming import claims
-    from rlkit_workbook.exercises import exercise, hint, progress, quiz, show_solution, unnamed_faults
+    from rlkit_workbook.exercises import (
+        beliefs,
+        exercise,
+        hand_in,
+        hint,
+        predict,
+        progress,
+        quiz,
+        reveal,
+        show_solution,
+        unnamed_faults,
+    )
     from rlkit_workbook.widgets import data_painter, gallery_panel, live_trainer, probe, scrub
 
 _ROOMS = {
     "claiming": ("claims",),
-    "exercises": ("exercise", "hint", "progress", "quiz", "show_solution", "unnamed_faults"),
+    "exercises": (
+        "beliefs",
+        "exercise",
+        "hand_in",
+        "hint",
+        "predict",
+        "progress",
+        "quiz",
+        "reveal",
+        "show_solution",
+        "unnamed_faults",
+    ),
     "widgets": ("data_painter", "gallery_panel", "live_trainer", "probe", "scrub"),
 }
 __all__ = [
+    "beliefs",
     "claims",
     "data_painter",
     "exercise",
     "gallery_panel",
+    "hand_in",
     "hint",
     "live_trainer",
+    "predict",
     "probe",
     "progress",
     "quiz",
+    "reveal",
     "scrub",
     "show_solution",
     "start",
