@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-import rlkit_mini.pointmass  # noqa: F401  registers the environments
+import rlkit_mini.pointmass
 
 if TYPE_CHECKING:
     from rlkit_mini.data.sets import load_dataset

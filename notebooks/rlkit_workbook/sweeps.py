@@ -46,6 +46,11 @@ class Swept:
     oracle: Oracle
     grid: dict[str, list[float] | list[str]]
 
+    @property
+    def settings(self) -> list[dict]:
+        """Every setting, in the order of the arrays."""
+        return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
+
     def index(self, setting: dict) -> tuple[int, ...]:
         """Where a setting stands in the grid's axes; `setting` names everything that was swept.
 
@@ -168,11 +173,6 @@ class Sweep(Swept):
         facts = {"algorithm": self.algorithm, "maze": oracle.maze.name, "discount": oracle.discount}
         facts |= {"resolution": oracle.resolution, "grid": self.grid}
         return facts | {"seeds": self.seeds.tolist(), "updates": self.updates.tolist()}
-
-    @property
-    def settings(self) -> list[dict]:
-        """Every setting, in the order of the arrays."""
-        return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
 
     def save(self, path: str | os.PathLike) -> None:
         """Write an npz file; it appears whole or not at all."""

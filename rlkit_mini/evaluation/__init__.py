@@ -13,19 +13,3 @@ from rlkit_mini.evaluation.measures import (
     steps_to_go,
 )
 from rlkit_mini.evaluation.rollouts import rollout_returns
-
-__all__ = [
-    "Judgement",
-    "behaviour_policy",
-    "bootstrap_interval",
-    "coverage",
-    "coverage_curve",
-    "cumulative_regret",
-    "discounted_return",
-    "fitted_q_evaluation",
-    "interquartile_mean",
-    "median_member",
-    "rollout_returns",
-    "steps_to_go",
-    "td_error",
-]

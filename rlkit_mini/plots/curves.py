@@ -32,7 +32,7 @@ def draw_curve(ax, x, values, label: str, worst: bool = False, **style):
     return line, band
 
 
-def draw_settings(ax, values, returns, label: str, current=None, shift: float = 0.0, **style):
+def draw_settings(ax, values, returns, label: str, shift: float = 0.0, **style):
     """Exact return against a hyperparameter (or any other list, such as data sizes), evenly spaced.
 
     Every seed is a dot; the line joins the interquartile means, with 95% bootstrap intervals.
@@ -40,13 +40,10 @@ def draw_settings(ax, values, returns, label: str, current=None, shift: float = 
     Args:
         values: of the hyperparameter, (values,); they become the tick labels.
         returns: (values, seeds).
-        current: one of the values, highlighted.
         shift: to the right, in tick distances, so that several algorithms do not hide each other.
     """
     places, returns = np.arange(len(values)) + shift, np.asarray(returns, dtype=np.float64)
     style = style_of(label) | {"markersize": 6.5, "linewidth": 1.4} | style
-    if current is not None:
-        highlight(ax, list(values).index(current))
     spread = np.linspace(0.06, 0.18, returns.shape[1])
     dots = ax.plot((places[:, None] + spread).ravel(), returns.ravel(), ".", color=style["color"], alpha=0.55)[0]
     bars = ax.vlines(places, *bootstrap_interval(returns), color=style["color"], linewidth=3, alpha=0.45)

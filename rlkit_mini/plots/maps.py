@@ -118,7 +118,7 @@ def directions(oracle: Oracle, probabilities) -> tuple[np.ndarray, np.ndarray, f
     return places, 0.72 * size * np.where(length > 0.2, moves / np.maximum(length, 0.2), 0.0), size
 
 
-def draw_paths(ax, data, episodes=5, ticks: bool = True) -> None:
+def draw_paths(ax, data, episodes=5) -> None:
     """The paths of some episodes of `Transitions`, early ones light, each ended by a dot (goal) or a cross (cut off).
 
     Args:
@@ -130,4 +130,4 @@ def draw_paths(ax, data, episodes=5, ticks: bool = True) -> None:
         places = episode.positions
         ax.plot(*places.T, color=color, linewidth=1.1, alpha=0.9, zorder=3)
         ax.plot(*places[-1], "o" if episode.terminations[-1] else "X", color=color, markeredgecolor="white", zorder=4)
-    draw_maze(ax, data.maze, ticks)
+    draw_maze(ax, data.maze)

@@ -18,7 +18,7 @@ from PIL import Image
 from rlkit_mini import MAZES, Oracle
 from rlkit_mini.agents import ALGORITHMS
 from rlkit_mini.evaluation.measures import interquartile_mean
-from rlkit_mini.plots.curves import draw_curve, draw_phases, draw_references, draw_settings
+from rlkit_mini.plots.curves import draw_curve, draw_phases, draw_references, draw_settings, highlight
 from rlkit_mini.plots.maps import draw_arrows, draw_map, draw_maze, draw_paths, draw_visits, map_limits
 from rlkit_mini.plots.runs import draw_exploration, draw_training
 from rlkit_mini.plots.style import WALL, label_axes, new_figure, save_figure, shades, style_of, to_png
@@ -176,11 +176,11 @@ def test_a_curve_is_the_interquartile_mean_within_its_band():
 def test_settings_stand_evenly_with_every_seed_even_at_zero():
     returns = np.arange(12.0).reshape(3, 4)
     figure, ax = new_figure()
-    dots, _, means = draw_settings(ax, [0, 0.1, 10], returns, "CQL", current=0.1)
+    dots, _, means = draw_settings(ax, [0, 0.1, 10], returns, "CQL")
     assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "0.1", "10"]
     np.testing.assert_array_equal(means.get_xdata(), [0, 1, 2])
     np.testing.assert_array_equal(np.sort(dots.get_ydata()), np.arange(12))
-    (box,) = ax.patches
+    box = highlight(ax, 1)
     assert box.get_x() < 1 < box.get_x() + box.get_width() < 2
     figure.draw_without_rendering()
 
@@ -343,8 +343,7 @@ def test_a_folder_that_cannot_be_written_costs_one_line(tmp_path, monkeypatch, c
 
 def test_the_highlight_is_seen_through():
     _, ax = new_figure()
-    draw_settings(ax, [0, 1], np.ones((2, 3)), "CQL", current=1)
-    assert 0 < to_rgba(ax.patches[0].get_facecolor())[3] < 1
+    assert 0 < to_rgba(highlight(ax, 1).get_facecolor())[3] < 1
 
 
 def test_a_phase_diagram_prints_the_median_and_the_worst_seed_of_each_cell():

@@ -263,8 +263,6 @@ TABLE = {
         (lambda: interquartile_mean([]), ValueError, r"values have shape \(0,\); expected at least one number"),
         (lambda: bootstrap_interval([]), ValueError, r"shape \(0,\) or are not finite; expected finite numbers"),
         (lambda: bootstrap_interval([1, np.inf]), ValueError, "not finite; expected finite numbers"),
-        (lambda: bootstrap_interval([1.0], level=1), ValueError, "level is 1 .*; expected 0 < level < 1"),
-        (lambda: bootstrap_interval([1.0], resamples=0), ValueError, "resamples 0; expected .* at least 1 resample"),
         (lambda: coverage([[np.nan, 1]], MEDIUM.walls), ValueError, r"not all in the maze; expected \(n, 2\)"),
         (
             lambda: coverage([[9, 9]], MEDIUM.walls),
@@ -463,7 +461,7 @@ def test_an_interval_lies_within_the_values_or_they_are_refused(values):
             bootstrap_interval(values)
         return
     with np.errstate(over="ignore", invalid="ignore"):  # sums of numbers near the largest
-        low, high = bootstrap_interval(values, resamples=20)
+        low, high = bootstrap_interval(values)
     if np.abs(values).max() < 1e300:
         room = 1e-9 * np.abs(values).max()
         assert (values.min(axis=-1) - room <= low).all()

@@ -10,6 +10,7 @@ from PIL import Image
 
 from rlkit_mini.agents.settings import setting_label
 from rlkit_mini.oracle import Oracle
+from rlkit_mini.plots.style import label_of
 
 AXES = {"data": "data set", "dataset": "data set", "steps": "steps made (offline: updates)"}  # beside hyperparameters
 
@@ -77,3 +78,8 @@ def in_words(name: str, oracle: Oracle, acts: float, believes: float, truth: flo
         second = f"At the start it believes {believes:.1f}, and {truth:.1f} is true: {knows}."
     words = f"return {acts:.1f} where {best:.1f} is possible: {well}.\n{second}".replace("-", "−")
     return f"{name}: {words}"
+
+
+def setting_in_words(setting: dict) -> str:
+    """ "alpha 1, dataset medium-lazy"."""
+    return ", ".join(f"{name} {label_of(value)}" for name, value in setting.items())

@@ -11,11 +11,12 @@ from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.mazes import Maze, block_size, in_block
 from rlkit_mini.oracle import Oracle
-from rlkit_mini.plots.curves import draw_curve, draw_references, draw_settings, highlight
-from rlkit_mini.plots.maps import directions, draw_arrows, draw_map, draw_maze, draw_visits, map_limits
+from rlkit_mini.plots.curves import draw_curve, draw_references, draw_settings
+from rlkit_mini.plots.maps import draw_maze, draw_visits, map_limits
 from rlkit_mini.plots.style import INK, QUIET, RETURN, label_axes, new_figure, style_of
 from rlkit_mini.pointmass import ACTION_NAMES
-from rlkit_workbook.panels.redrawn import Redrawn, in_words
+from rlkit_workbook.panels.four import LearnerPanels
+from rlkit_workbook.panels.redrawn import in_words
 from rlkit_workbook.widgets.live import Run
 
 
@@ -27,7 +28,7 @@ def fixed_figure(rows: int, columns: int, height: float, **place: float):
     return figure, axes
 
 
-class LiveFigure(Redrawn):
+class LiveFigure(LearnerPanels):
     """A run on one figure that `show` keeps up to date while it trains, beside runs that are pinned.
 
     Believed values with arrows, overestimation, the learning curve, and the last returns of all seeds of all runs.
@@ -40,65 +41,49 @@ class LiveFigure(Redrawn):
     """
 
     def __init__(self, run: Run, total: int, pins: Sequence[Run] = ()) -> None:
-        oracle, best = run.oracle, run.oracle.optimal_return
-        self.settings, self.total, self.learns_values = run.settings, total, run.now.q_values is not None
+        oracle, self.settings, self.total = run.oracle, run.settings, total
         margins = {"left": 0.085, "right": 0.86, "bottom": 0.08, "top": 0.95, "wspace": 0.62, "hspace": 0.38}
-        self.figure, ((left, right), (below, beside)) = fixed_figure(2, 2, height=6.6, **margins)
+        super().__init__(*fixed_figure(2, 2, height=6.6, **margins))
         low, _ = map_limits(oracle, oracle.optimal_q.max(axis=1))
-        nothing = np.full(len(oracle.observations), np.nan)
-        kind = "believed" if self.learns_values else "true"
-        self.values = draw_map(left, oracle, nothing, f"{kind} value (discounted)", (1.15 * low, 0.0))
-        self.arrows = draw_arrows(left, oracle, run.now.policy)
-        self.wrong = draw_map(right, oracle, nothing, "believed − true value", (low, -low), diverging=True)
+        learns_values = run.now.q_values is not None
+        self.draw_maps(oracle, run.settings.algorithm, learns_values, (1.15 * low, 0.0), (low, -low))
         for number, pin in enumerate(pins, start=1):
-            draw_curve(below, pin.updates, pin.returns, str(pin.settings), markersize=0, linewidth=1.2, alpha=0.8)
-            color = style_of(str(pin.settings))["color"]
-            badge = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": color}
-            at = {"fontsize": 8, "ha": "center", "va": "center", "color": INK, "zorder": 5, "bbox": badge}
-            below.text(pin.updates[-1], pin.means[-1], str(number), **at)
-            draw_settings(beside, [0], pin.returns[-1:], str(pin.settings), shift=number - 1)
-        self.line, self.band = draw_curve(below, run.updates, run.returns, str(run.settings), markersize=0)
-        self.box = highlight(beside, len(pins))
-        column = draw_settings(beside, [0], run.returns[-1:], str(run.settings), shift=len(pins))
-        self.dots, self.bars, self.points = column
-        beside.set_xticks(range(len(pins) + 1), [*map(str, range(1, len(pins) + 1)), "now"])
-        beside.set_xlim(-0.6, max(len(pins), 2) + 0.6)
-        words = ("What the median seed believes and does", "Where it is wrong: red is overestimated")
-        if not self.learns_values:
-            words = ("What the median seed does, truly worth", "Behavioural cloning learns no values")
-        label_axes(left, words[0])
-        label_axes(right, words[1])
-        label_axes(below, f"How it learns from {run.settings.source.name}", "updates", RETURN)
-        label_axes(beside, "Against pinned runs (dots: seeds)", "pinned run")
-        below.set_xlim(0, 1.02 * max([total, *(pin.updates[-1] for pin in pins)]))
-        references = {"J*": best, "random": oracle.random_return}
+            self._draw_pin(number, pin)
+        name = str(run.settings)
+        self.draw_way(self.below, run.updates, run.returns, name, markersize=0)
+        self.draw_seeds(self.beside, [0], run.returns[-1:], name, len(pins), shift=len(pins))
+        self.beside.set_xticks(range(len(pins) + 1), [*map(str, range(1, len(pins) + 1)), "now"])
+        self.beside.set_xlim(-0.6, max(len(pins), 2) + 0.6)
+        label_axes(self.below, f"How it learns from {run.settings.source.name}", "updates", RETURN)
+        label_axes(self.beside, "Against pinned runs (dots: seeds)", "pinned run")
+        self.below.set_xlim(0, 1.02 * max([total, *(pin.updates[-1] for pin in pins)]))
+        references = {"J*": oracle.optimal_return, "random": oracle.random_return}
         references |= {} if run.behaviour is None else {"behaviour": run.behaviour}
-        for ax in (below, beside):
+        for ax in (self.below, self.beside):
             ax.set_ylim(-1.06 * oracle.maze.horizon, 0)
             draw_references(ax, references)
         self.show(run)
-        self.settle((left, right), (self.box, self.bars, self.dots, self.points, self.band, self.line))
+        self.settle_panels()
+
+    def _draw_pin(self, number: int, pin: Run) -> None:
+        name = str(pin.settings)
+        draw_curve(self.below, pin.updates, pin.returns, name, markersize=0, linewidth=1.2, alpha=0.8)
+        badge = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": style_of(name)["color"]}
+        at = {"fontsize": 8, "ha": "center", "va": "center", "color": INK, "zorder": 5, "bbox": badge}
+        self.below.text(pin.updates[-1], pin.means[-1], str(number), **at)
+        draw_settings(self.beside, [0], pin.returns[-1:], name, shift=number - 1)
 
     def show(self, run: Run) -> Figure:
-        """Bring the figure to another moment of its run."""
-        judged, oracle = run.judged, run.oracle
-        values = run.now.believed if self.learns_values else judged.true
-        self.values.set_data(oracle.on_grid(values).T)
-        self.arrows.set_UVC(*directions(oracle, run.now.policy)[1].T)
-        if self.learns_values:
-            self.wrong.set_data(oracle.on_grid(judged.overestimation).T)
-        self.line.set_data(run.updates, run.means)
-        low, high = (np.stack([run.updates, end], axis=1) for end in run.ends)
-        self.band.set_verts([np.concatenate([low, high[::-1]])])
-        self.dots.set_ydata(run.returns[-1])
-        self.points.set_ydata(run.means[-1:])
-        (place,) = self.points.get_xdata()
-        self.bars.set_segments([[(place, end) for end in run.ends[:, -1]]])
+        """Bring the figure to another time of its run."""
+        values = run.now.believed if self.learns_values else run.judged.true
+        self.show_maps(values, run.now.policy, run.judged.overestimation)
+        self.show_way(run.updates, run.means, run.ends)
+        self.show_seeds(run.returns[-1:], run.means[-1:], run.ends[:, -1:])
         return self.figure
 
 
 def run_in_words(run: Run, total: int) -> str:
-    """Two lines on a run at this moment."""
+    """Two lines on a run at this time."""
     name = f"{run.settings}, {run.done:,} of {total:,} updates"
     return in_words(name, run.oracle, run.means[-1], run.judged.believed_start, run.judged.true_start)
 

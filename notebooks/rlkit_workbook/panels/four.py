@@ -1,0 +1,85 @@
+"""Figures of four panels: two maps, all seeds of all settings, and the way to one setting's numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from rlkit_mini.oracle import Oracle
+from rlkit_mini.plots.curves import draw_curve, draw_settings, highlight
+from rlkit_mini.plots.maps import directions, draw_arrows, draw_map
+from rlkit_mini.plots.style import INK, label_axes
+from rlkit_workbook.panels.redrawn import Redrawn
+
+
+class FourPanels(Redrawn):
+    """Two maps above, and below them two panels of numbers over seeds, which are brought to other numbers.
+
+    Attributes:
+        left, right, below, beside: the axes, from the upper left to the lower right.
+    """
+
+    def __init__(self, figure: Figure, axes: np.ndarray) -> None:
+        self.figure, ((self.left, self.right), (self.below, self.beside)) = figure, axes
+
+    def draw_title(self) -> None:
+        """Room for two lines; `self.title.set_text` fills it."""
+        self.title = self.figure.suptitle("two\nlines", x=0.012, ha="left", fontsize=11.5, color=INK, linespacing=1.4)
+
+    def draw_seeds(self, ax, names, numbers, label: str, place: float, **style) -> None:
+        """Numbers (names, seeds) of all settings, with a box around the one at `place`; see `draw_settings`."""
+        self.box = highlight(ax, place)
+        self.dots, self.bars, self.joined = draw_settings(ax, names, numbers, label, **style)
+
+    def move_box(self, place: float) -> None:
+        self.box.set_x(place - self.box.get_width() / 2)
+
+    def show_seeds(self, numbers, means, ends) -> None:
+        """In place of those drawn: numbers (names, seeds), means (names,), ends (2, names)."""
+        self.dots.set_ydata(np.ravel(numbers))
+        self.joined.set_ydata(means)
+        places = self.joined.get_xdata()
+        self.bars.set_segments([[(place, low), (place, high)] for place, low, high in zip(places, *ends, strict=True)])
+
+    def draw_way(self, ax, x, numbers, label: str, **style) -> None:
+        """The curve of numbers (evaluations, seeds) at one setting; see `draw_curve`."""
+        self.line, self.band = draw_curve(ax, x, numbers, label, **style)
+
+    def show_way(self, x, means, ends) -> None:
+        """In place of the curve drawn: x and means (evaluations,), ends (2, evaluations)."""
+        self.line.set_data(x, means)
+        low, high = (np.stack([x, end], axis=1) for end in ends)
+        self.band.set_verts([np.concatenate([low, high[::-1]])])
+
+    def settle_panels(self, *others) -> None:
+        """Fix where everything is, but for the maps, the numbers, and `others`."""
+        moving = (*others, self.box, self.bars, self.dots, self.joined, self.band, self.line)
+        self.settle((self.left, self.right), moving)
+
+
+class LearnerPanels(FourPanels):
+    """What an agent believes and does, and where it is wrong, above the two panels of numbers."""
+
+    def draw_maps(self, oracle: Oracle, algorithm: str, learns_values: bool, limits, errors) -> None:
+        """Two maps without anything on them yet.
+
+        Args:
+            limits, errors: the scales of values and of believed - true values.
+        """
+        self.oracle, self.learns_values = oracle, learns_values
+        nothing, still = np.full(len(oracle.observations), np.nan), np.eye(5)[np.zeros(len(oracle.observations), int)]
+        kind = "believed" if learns_values else "true"
+        self.believed = draw_map(self.left, oracle, nothing, f"{kind} value (discounted)", limits)
+        self.arrows = draw_arrows(self.left, oracle, still)
+        self.wrong = draw_map(self.right, oracle, nothing, "believed − true value", errors, diverging=True)
+        words = ("What the median seed believes and does", "Where it is wrong: red is overestimated")
+        if not learns_values:
+            words = ("What the median seed does, truly worth", f"{algorithm} learns no values")
+        for ax, title in zip((self.left, self.right), words, strict=True):
+            label_axes(ax, title)
+
+    def show_maps(self, values, policy, overestimation) -> None:
+        """Values and overestimation (sub-cells,), and a policy (sub-cells, 5)."""
+        self.believed.set_data(self.oracle.on_grid(values).T)
+        self.arrows.set_UVC(*directions(self.oracle, policy)[1].T)
+        self.wrong.set_data(self.oracle.on_grid(overestimation).T)
