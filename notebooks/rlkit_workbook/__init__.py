@@ -10,6 +10,8 @@ start("04")
 from __future__ import annotations
 
 import importlib
+import importlib.util
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -81,8 +83,22 @@ def start(notebook: str) -> None:
     use_one_thread()
 
 
+def _check_package() -> None:
+    """Raise where the `rlkit_mini` that Python finds is another than the one this was made with."""
+    here, found = Path(__file__).resolve().parent, importlib.util.find_spec("rlkit_mini")
+    there = Path(found.origin).resolve().parent if found and found.origin else None
+    if there not in (here.parent / "rlkit_mini", here.parents[1] / "rlkit_mini"):  # installed; in a checkout
+        raise ImportError(
+            f"the workbook is in {here.parent}, rlkit_mini {f'in {there.parent}' if there else 'nowhere'}; "
+            "expected both from one place: run `pip install -e .` in the folder of the course"
+        )
+
+
 def __getattr__(name: str):
     for room, names in _ROOMS.items():
         if name in names:
             return getattr(importlib.import_module(f"rlkit_workbook.{room}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+_check_package()

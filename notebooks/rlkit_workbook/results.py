@@ -13,5 +13,5 @@ STANDALONE = own_folder(PACKAGE, "notebooks/standalone")
 
 
 def read_results(name: str):
-    """A committed result, such as `figures/museum.json` by the name "museum"."""
+    """A committed result, such as `figures/faults.json` by the name "faults"."""
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
