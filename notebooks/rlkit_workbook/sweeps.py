@@ -288,16 +288,16 @@ def _median_members(scores: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 WORST = -20.0  # the discounted value of never arriving: lower beliefs are kept as this
 
 
-def halved(oracle: Oracle) -> tuple[Oracle, np.ndarray]:
+def on_half_cells(oracle: Oracle) -> tuple[Oracle, np.ndarray]:
     """An oracle whose sub-cells are the half-cells, and which of them holds each sub-cell of the maze's own oracle."""
     half = shared_oracle(oracle.maze, oracle.discount, 2)
     return half, half.sub_cells(oracle.observations)
 
 
-def unpacked(algorithm: str, maze: str, arrays: Mapping[str, np.ndarray]) -> Sweep:
-    """A sweep as the slider takes it, of what `packed` kept."""
+def restore(algorithm: str, maze: str, arrays: Mapping[str, np.ndarray]) -> Sweep:
+    """A sweep as the slider takes it, of what `compress` kept."""
     oracle = shared_oracle(MAZES[maze])
-    _, owners = halved(oracle)
+    _, owners = on_half_cells(oracle)
     values, true = (WORST * (1 - arrays[name][..., owners] / np.float32(255)) for name in ("believed", "true"))
     return Sweep(
         algorithm=algorithm,
@@ -311,7 +311,7 @@ def unpacked(algorithm: str, maze: str, arrays: Mapping[str, np.ndarray]) -> Swe
 
 
 class Gallery(Mapping):
-    """Sweeps by name, such as "medium CQL", each unpacked when it is asked for.
+    """Sweeps by name, such as "medium CQL", each restored when it is asked for.
 
     Raises:
         FileNotFoundError, or ValueError where the file is no gallery.
@@ -320,25 +320,25 @@ class Gallery(Mapping):
     def __init__(self, path: str | os.PathLike = RESULTS / "gallery.npz") -> None:
         if not Path(path).is_file():
             raise FileNotFoundError(f"no gallery at {path}; make it with `python -m rlkit_workbook.studies.gallery`")
-        self._packed: dict[str, dict[str, np.ndarray]] = {}
+        self._arrays: dict[str, dict[str, np.ndarray]] = {}
         try:
             with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
                 for entry in file.files:
                     name, key = entry.split("/", 1)
-                    self._packed.setdefault(name, {})[key] = file[entry]
+                    self._arrays.setdefault(name, {})[key] = file[entry]
         except Exception as error:
             raise ValueError(f"{path} is damaged or no gallery ({error}); make it again") from None
-        self._unpacked = functools.cache(self._unpack)
+        self._sweeps = functools.cache(self._restore)
 
-    def _unpack(self, name: str) -> Sweep:
+    def _restore(self, name: str) -> Sweep:
         data, algorithm = name.split()
-        return unpacked(algorithm, "medium" if data == "collections" else data, self._packed[name])
+        return restore(algorithm, "medium" if data == "collections" else data, self._arrays[name])
 
     def __getitem__(self, name: str) -> Sweep:
-        return self._unpacked(Catalogue("sweep", {name: name for name in self})[name])
+        return self._sweeps(Catalogue("sweep", {name: name for name in self})[name])
 
     def __iter__(self):
-        return iter(self._packed)
+        return iter(self._arrays)
 
     def __len__(self) -> int:
-        return len(self._packed)
+        return len(self._arrays)

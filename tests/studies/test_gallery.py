@@ -9,9 +9,9 @@ from helpers import tiny_square
 
 from rlkit_mini import Oracle
 from rlkit_mini.agents import CQL
-from rlkit_workbook.studies.gallery import GALLERY_MAZES, GRIDS, GROUPS, KINDS, SEEDS, kind_of, packed, standings
+from rlkit_workbook.studies.gallery import GALLERY_MAZES, GRIDS, GROUPS, KINDS, SEEDS, compress, kind_of, standings
 from rlkit_workbook.studies.gallery_figures import draw_gallery
-from rlkit_workbook.sweeps import BY_SETTING, Gallery, unpacked
+from rlkit_workbook.sweeps import BY_SETTING, Gallery, restore
 from rlkit_workbook.widgets import gallery_panel
 
 FILE = Path(__file__).parents[2] / "figures" / "gallery.npz"
@@ -24,7 +24,7 @@ def gallery():
 
 def test_a_sweep_in_bytes_keeps_returns_and_what_a_half_cell_shows():
     sweep = tiny_square()
-    again = unpacked("CQL", "medium", packed(sweep))
+    again = restore("CQL", "medium", compress(sweep))
     assert again.grid == sweep.grid
     np.testing.assert_allclose(again.returns, sweep.returns, atol=0.0051)
     for name in ("believed_start", "true_start"):

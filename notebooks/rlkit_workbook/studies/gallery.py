@@ -18,7 +18,7 @@ from rlkit_workbook.results import RESULTS
 from rlkit_workbook.studies.ablations import KNOBS, SHARES
 from rlkit_workbook.studies.parts import processes
 from rlkit_workbook.studies.sweeping import sweep
-from rlkit_workbook.sweeps import WORST, Sweep, halved
+from rlkit_workbook.sweeps import WORST, Sweep, on_half_cells
 
 UPDATES, SEEDS, EVALUATIONS = 2_000, 8, 2
 
@@ -78,7 +78,7 @@ def make_gallery(
                 row = Experiment(name, agent.__name__, datasets[0], updates=updates)
                 print(name, flush=True)
                 done = sweep(row, grid, SEEDS, executor, evaluations=EVALUATIONS, folder=parts)
-                arrays |= {f"{name}/{key}": array for key, array in packed(done).items()}
+                arrays |= {f"{name}/{key}": array for key, array in compress(done).items()}
     with whole_file(out) as part:
         np.savez_compressed(part, **arrays)
 
@@ -96,7 +96,7 @@ def kind_of(dataset: str) -> str:
     return "noisy expert" if "expert" in name else "lazy guide" if "lazy" in name else "explorer"
 
 
-def scored(gallery: Mapping[str, Sweep], algorithm: str) -> tuple[list[str], np.ndarray]:
+def gallery_scores(gallery: Mapping[str, Sweep], algorithm: str) -> tuple[list[str], np.ndarray]:
     """An algorithm on all data sets of all mazes: their names, and scores (*hyperparameters, data sets, seeds).
 
     A score is linear in the exact return: 100 for the optimum, 0 for never arriving.
@@ -119,7 +119,7 @@ def standings(gallery: Mapping[str, Sweep]) -> tuple[dict[str, dict], dict[str, 
     """
     chosen, table = {}, {kind: {} for kind in KINDS}
     for agent, grid in GRIDS.items():
-        names, each = scored(gallery, agent.__name__)
+        names, each = gallery_scores(gallery, agent.__name__)
         half = each.shape[-1] // 2
         means = each[..., :half].mean(axis=(-2, -1))  # (*hyperparameters,)
         place = np.unravel_index(means.argmax(), means.shape)
@@ -130,12 +130,12 @@ def standings(gallery: Mapping[str, Sweep]) -> tuple[dict[str, dict], dict[str, 
     return chosen, table
 
 
-def packed(sweep: Sweep) -> dict[str, np.ndarray]:
+def compress(sweep: Sweep) -> dict[str, np.ndarray]:
     """A sweep in bytes: returns to 0.01, and of each half-cell's mean value, believed and true, and likeliest action.
 
     Values from 0 to `WORST`, which true values cannot leave, are 255 to 0.
     """
-    half, owners = halved(sweep.oracle)
+    half, owners = on_half_cells(sweep.oracle)
     believed = sweep.values
     true = believed - np.nan_to_num(sweep.overestimation)
     average = np.eye(len(half.observations))[owners]  # (sub-cells, half-cells)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from rlkit_mini.agents.settings import sign_of
 from rlkit_mini.plots.maps import VALUES
 from rlkit_mini.plots.style import INK, label_axes, label_of, new_figure
-from rlkit_workbook.studies.gallery import GRIDS, KINDS, kind_of, scored
+from rlkit_workbook.studies.gallery import GRIDS, KINDS, gallery_scores, kind_of
 from rlkit_workbook.sweeps import Sweep
 
 
@@ -18,7 +18,7 @@ def draw_gallery(gallery: Mapping[str, Sweep]) -> Figure:
     """The median seed's score of every setting (columns) on every data set (rows, by the kind of data)."""
     columns, labels, edges = [], [], []
     for agent, grid in GRIDS.items():
-        names, found = scored(gallery, agent.__name__)
+        names, found = gallery_scores(gallery, agent.__name__)
         middle = np.median(found, axis=-1)  # (*hyperparameters, data sets)
         columns.append(middle.reshape(-1, len(names)).T)
         for place in np.ndindex(middle.shape[:-1]):
