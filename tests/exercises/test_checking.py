@@ -159,7 +159,7 @@ def test_an_exception_is_told_with_the_learners_own_line(shown):
         ("novelty_bonus", "return torch.tensor(((predicted - target) ** 2).sum(-1).numpy())", "Can't call numpy()"),
         ("coverage", "return 1 / 0", "ZeroDivisionError: division by zero"),
         ("coverage", "raise SystemExit(3)", "stops with SystemExit: 3"),
-        ("coverage", "raise KeyboardInterrupt", "Interrupted before your function had answered"),
+        ("coverage", "raise KeyboardInterrupt", "Interrupted before your code had answered"),
         ("coverage", "walls[:] = True; return 0.125", "own input `walls`"),
     ],
 )

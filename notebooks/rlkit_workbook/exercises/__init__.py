@@ -59,7 +59,8 @@ _hinted: dict[str, int] = {}  # how many steps of each larger exercise's hints w
 def exercise(attempt: Callable) -> Callable:
     """Check the learner's function (or class), say what was found, and return it if it is right, else the reference."""
     name = getattr(attempt, "__name__", attempt)
-    item, check = (BUILDS[name], judge_build) if inspect.isclass(attempt) else (EXERCISES[name], judge)
+    built = inspect.isclass(attempt) and name not in EXERCISES
+    item, check = (BUILDS[name], judge_build) if built else (EXERCISES[name], judge)
     try:
         box, goes_on = check(item, attempt)
     except KeyboardInterrupt:

@@ -8,48 +8,31 @@ from rlkit_mini.evaluation.measures import cumulative_regret
 from rlkit_workbook.exercises.checking import Exercise
 
 
-def _halves(uniforms, n_offline, n_online, first=0.5, exchanged=False, shifted=True, alone=True, whole=np.floor):
-    """Symmetric indices with one thing changed."""
-    if alone and not (n_offline and n_online):
+def _mixed(offline, uniforms, n_offline, n_online, again=None, whole=np.floor):
+    """Indices into the data where `offline`, else into what was collected; where one of them is empty, into the other.
+
+    Args:
+        offline: bool, broadcasts against uniforms (members, batch).
+        again: random numbers that choose within the kind, instead of the uniforms.
+    """
+    if not (n_offline and n_online):
         return uniform_indices(uniforms, n_offline, n_online)
-    old, new = uniforms * n_offline, n_offline * shifted + uniforms * n_online
-    offline = np.arange(uniforms.shape[-1]) < int(first * uniforms.shape[-1])
-    return whole(np.where(offline != exchanged, old, new))
+    again = uniforms if again is None else again
+    return whole(np.where(offline, again * n_offline, n_offline + again * n_online))
 
 
-def _larger_half_given(uniforms, n_offline, n_online):
-    return _halves(uniforms, n_offline, n_online, first=(uniforms.shape[-1] + 1) // 2 / uniforms.shape[-1])
+def _first(uniforms, size=None):
+    """Whether a place of the minibatch is among its first ones; by default the smaller half, (batch,) bool."""
+    batch = uniforms.shape[-1]
+    return np.arange(batch) < (batch // 2 if size is None else size)
 
 
 def _one_kind(uniforms, n_offline, n_online, new):
     return n_offline * new + uniform_indices(uniforms, 0 if new else n_offline, n_online if new else 0)
 
 
-def _coin(uniforms, n_offline, n_online, spread):
-    if not (n_offline and n_online):
-        return uniform_indices(uniforms, n_offline, n_online)
-    heads = uniforms < 0.5
-    again = np.where(heads, 2 * uniforms, 2 * uniforms - 1) if spread else uniforms
-    return np.where(heads, again * n_offline, n_offline + again * n_online).astype(int)
-
-
-def _interleaved(uniforms, n_offline, n_online):
-    if not (n_offline and n_online):
-        return uniform_indices(uniforms, n_offline, n_online)
-    offline = np.arange(uniforms.shape[-1]) % 2 == 0
-    return np.where(offline, uniforms * n_offline, n_offline + uniforms * n_online).astype(int)
-
-
 def _rest_from_all(uniforms, n_offline, n_online):
-    late = np.arange(uniforms.shape[-1]) >= uniforms.shape[-1] // 2
-    return uniform_indices(uniforms, n_offline, late * n_online)
-
-
-def _members_halved(uniforms, n_offline, n_online):
-    if not (n_offline and n_online):
-        return uniform_indices(uniforms, n_offline, n_online)
-    late = np.arange(len(uniforms))[:, None] >= len(uniforms) // 2
-    return np.where(late, n_offline + uniforms * n_online, uniforms * n_offline).astype(int)
+    return uniform_indices(uniforms, n_offline, ~_first(uniforms) * n_online)
 
 
 FEW = array([[0.3, 0.6]])
@@ -67,21 +50,19 @@ EXERCISES = [
         },
         misconceptions={
             "uniform": uniform_indices,
-            "exchanged": lambda *x: _halves(*x, exchanged=True),
-            "not_behind_the_given": lambda *x: _halves(*x, shifted=False),
-            "one_kind_forgotten": lambda *x: _halves(*x, alone=False),
+            "exchanged": lambda u, *n: _mixed(~_first(u), u, *n),
+            "not_behind_the_given": lambda u, g, c: _mixed(_first(u), u, g, c) - g * ~_first(u) * bool(g and c),
+            "one_kind_forgotten": lambda u, g, c: np.floor(np.where(_first(u), u * g, g + u * c)),
             "collected_only": lambda u, g, c: _one_kind(u, g, c, new=bool(c)),
             "given_only": lambda u, g, c: _one_kind(u, g, c, new=not g),
-            "larger_half_given": _larger_half_given,
-            "interleaved": _interleaved,
+            "larger_half_given": lambda u, *n: _mixed(_first(u, (u.shape[-1] + 1) // 2), u, *n),
+            "interleaved": lambda u, *n: _mixed(np.arange(u.shape[-1]) % 2 == 0, u, *n),
             "rest_from_all": _rest_from_all,
-            "members_halved": _members_halved,
-            "coin": lambda *x: _coin(*x, spread=False),
-            "half_on_average": lambda *x: _coin(*x, spread=True),
-            "rounded": lambda *x: _halves(*x, whole=np.rint),
-            "not_integers": lambda *x: (
-                _halves(*x, alone=False, whole=np.asarray) if x[1] and x[2] else x[0] * sum(x[1:])
-            ),
+            "members_halved": lambda u, *n: _mixed(np.arange(len(u))[:, None] < len(u) // 2, u, *n),
+            "coin": lambda u, *n: _mixed(u < 0.5, u, *n),
+            "half_on_average": lambda u, *n: _mixed(u < 0.5, u, *n, again=2 * u % 1),
+            "rounded": lambda u, *n: _mixed(_first(u), u, *n, whole=np.rint),
+            "not_integers": lambda u, g, c: _mixed(_first(u), u, g, c, whole=np.asarray) if g and c else u * (g + c),
         },
     ),
     Exercise(

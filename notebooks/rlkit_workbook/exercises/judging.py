@@ -46,30 +46,18 @@ def _fqe(q, c, a, r, n, m, p, d, *, values=None, mask=True, unseen=None, total=F
     return np.where(counts > 0, filled, q if unseen is None else unseen)
 
 
-def _log_ratio(one, other, transitions):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ours, theirs = np.einsum("sa,san->sn", one, transitions), np.einsum("sa,san->sn", other, transitions)
-        return np.log(ours / theirs), ours, theirs
+def _changed(bonus):
+    """A bonus for trajectories that is made of both policies' p(s' | s) (states, states) and the weight."""
+
+    def of(policy, behaviour, transitions, weight):
+        return bonus(*(np.einsum("sa,san->sn", p, transitions) for p in (policy, behaviour)), weight)
+
+    return of
 
 
-def _where_going(bonus, ours):
-    return np.where(ours > 0, bonus, 0.0)
-
-
-def _of_actions(policy, behaviour, transitions, weight):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(policy > 0, -weight * np.log(policy / behaviour), 0.0)
-
-
-def _of_actions_unmasked(policy, behaviour, transitions, weight):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return -weight * np.log(policy / behaviour)
-
-
-def _for_trajectories(change, p, b, t, w):
-    ratio, ours, theirs = _log_ratio(p, b, t)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return change(ratio, ours, theirs, w)
+def _columns(*steps):
+    """Steps (cell, action, reward, next cell, termination) as one array per column."""
+    return [array(column) for column in zip(*steps, strict=True)]
 
 
 A, B = array([-21.0, -25.0, -30.0, -22.0]), array([-22.0, -27.0, -31.0, -26.0])
@@ -85,6 +73,7 @@ NOISY = array(
         [[0.0, 0.0, 1.0], [0.6, 0.0, 0.4]],
     ]
 )
+STEPS = [(0, 0, -1.0, 1, 0.0), (0, 1, -1.0, 2, 0.0), (1, 1, -1.0, 0, 0.0), (2, 0, 2.0, 0, 1.0), (0, 0, -2.0, 0, 0.0)]
 EVEN = array([[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]])
 
 
@@ -130,51 +119,24 @@ EXERCISES = [
             "a place where only the policy goes": (EVEN, POLICY, NOISY, 2.0),
         },
         misconceptions={
-            "of_actions": _of_actions,
-            "of_actions_unmasked": _of_actions_unmasked,
-            "sign_error": lambda *x: _for_trajectories(lambda r, o, t, w: _where_going(w * r, o), *x),
-            "no_weight": lambda *x: _for_trajectories(lambda r, o, t, w: _where_going(-r, o), *x),
-            "no_logarithm": lambda *x: _for_trajectories(lambda r, o, t, w: _where_going(-w * o / t, o), *x),
-            "nan_where_never": lambda *x: _for_trajectories(lambda r, o, t, w: -w * r, *x),
-            "weighted": lambda *x: _for_trajectories(lambda r, o, t, w: _where_going(-w * o * r, o), *x),
-            "divergence": lambda *x: _for_trajectories(lambda r, o, t, w: -w * _where_going(o * r, o).sum(1), *x),
-            "difference": lambda *x: _for_trajectories(lambda r, o, t, w: _where_going(-w * (o - t), o), *x),
+            "of_actions": lambda p, b, t, w: np.where(p > 0, -w * np.log(p / b), 0.0),
+            "of_actions_unmasked": lambda p, b, t, w: -w * np.log(p / b),
+            "sign_error": _changed(lambda p, b, w: np.where(p > 0, w * np.log(p / b), 0.0)),
+            "no_weight": _changed(lambda p, b, w: np.where(p > 0, -np.log(p / b), 0.0)),
+            "no_logarithm": _changed(lambda p, b, w: np.where(p > 0, -w * p / b, 0.0)),
+            "nan_where_never": _changed(lambda p, b, w: -w * np.log(p / b)),
+            "weighted": _changed(lambda p, b, w: np.where(p > 0, -w * p * np.log(p / b), 0.0)),
+            "divergence": _changed(lambda p, b, w: -w * np.where(p > 0, p * np.log(p / b), 0.0).sum(1)),
+            "difference": _changed(lambda p, b, w: np.where(p > 0, -w * (p - b), 0.0)),
         },
     ),
     Exercise(
         reference=fqe_backup,
         cases={
-            "one step": (Q[:2], array([0]), array([1]), array([-1.0]), array([1]), array([0.0]), POLICY[:2], 0.5),
-            "a step that terminates": (
-                Q[:2],
-                array([1]),
-                array([0]),
-                array([3.0]),
-                array([0]),
-                array([1.0]),
-                POLICY[:2],
-                0.5,
-            ),
-            "two steps at one pair": (
-                Q[:2],
-                array([0, 0]),
-                array([0, 0]),
-                array([-1.0, -3.0]),
-                array([0, 1]),
-                array([0.0, 0.0]),
-                POLICY[:2],
-                0.9,
-            ),
-            "a small data set": (
-                Q,
-                array([0, 0, 1, 2, 0]),
-                array([0, 1, 1, 0, 0]),
-                array([-1.0, -1.0, -1.0, 2.0, -2.0]),
-                array([1, 2, 0, 0, 0]),
-                array([0.0, 0.0, 0.0, 1.0, 0.0]),
-                POLICY,
-                0.9,
-            ),
+            "one step": (Q[:2], *_columns((0, 1, -1.0, 1, 0.0)), POLICY[:2], 0.5),
+            "a step that terminates": (Q[:2], *_columns((1, 0, 3.0, 0, 1.0)), POLICY[:2], 0.5),
+            "two steps at one pair": (Q[:2], *_columns((0, 0, -1.0, 0, 0.0), (0, 0, -3.0, 1, 0.0)), POLICY[:2], 0.9),
+            "a small data set": (Q, *_columns(*STEPS), POLICY, 0.9),
         },
         misconceptions={
             "no_mask": lambda *x: _fqe(*x, mask=False),
