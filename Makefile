@@ -30,7 +30,7 @@ app: setup
 		--MappingKernelManager.cull_idle_timeout=1800 --MappingKernelManager.cull_interval=60 \
 		--MappingKernelManager.cull_connected=True --VoilaConfiguration.file_denylist='.*' \
 		--VoilaConfiguration.allow_template_override=NO --VoilaConfiguration.allow_theme_override=NO \
-		$(APP) notebooks/10_playground.ipynb
+		$(APP) notebooks/12_playground.ipynb
 
 test: setup lint claims
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m "not slow" tests

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-PLAYGROUND = NOTEBOOKS / "10_playground.ipynb"
+PLAYGROUND = NOTEBOOKS / "12_playground.ipynb"
 
 
 TOKEN = "a-test-of-the-workbook"

@@ -215,7 +215,7 @@ def test_the_app_listens_on_this_machine(app, visitor):
 
 @pytest.mark.parametrize("prefix", ["", "/voila/files", "/voila/files/..", "/voila/files/%2e%2e", "/voila/render"])
 @pytest.mark.parametrize(
-    "name", ["10_playground.ipynb", "Makefile", "figures/01_mazes.png", "../LICENSE", "/etc/passwd"]
+    "name", ["12_playground.ipynb", "Makefile", "figures/01_mazes.png", "../LICENSE", "/etc/passwd"]
 )
 def test_the_app_serves_no_file(app, prefix, name):
     refused(app[1], f"{prefix}/{name}")

@@ -1,4 +1,4 @@
-"""Notebook 09: what minibatches are made of when data is kept and added to, and what learning by acting costs."""
+"""Notebook 10: what minibatches are made of when data is kept and added to, and what learning by acting costs."""
 
 import numpy as np
 from numpy import array
