@@ -2,180 +2,225 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
+import dataclasses
+import re
+import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-import tyro
+from tyro.conf import Positional, arg
 
 from rlkit_mini.agents import ALGORITHMS
-from rlkit_mini.data.sets import save_dataset
-from rlkit_mini.experiments import EXPERIMENTS, Experiment
-from rlkit_mini.files import whole_file
-from rlkit_mini.oracle import Oracle
-from rlkit_mini.plots.runs import draw_exploration, draw_fine_tuning, draw_training
-from rlkit_mini.plots.style import save_figure
-from rlkit_mini.running import as_row, run_experiment
-from rlkit_mini.tables import Table
-from rlkit_mini.training import use_one_thread
+from rlkit_mini.agents.settings import SETTINGS
+from rlkit_mini.commands import answer
+from rlkit_mini.files import check_writable, write_csv, write_json
+from rlkit_mini.names import check_count
 
-ROOT = Path(__file__).resolve().parent.parent
+if TYPE_CHECKING:
+    from rlkit_mini.experiments import Experiment
+    from rlkit_mini.running import ExplorationResult, TrainingResult
 
-app = tyro.extras.SubcommandApp()
-Name = tyro.conf.Positional[str]
+WIDTH = 80  # of a terminal
+WORKBOOK = dict.fromkeys(("bench", "grade", "report", "sweep"), "python -m rlkit_workbook")
 
 
-@app.command(name="list")
+def _option(kind: Any, metavar: str, meaning: str = "") -> Any:
+    return Annotated[kind | None, arg(metavar=metavar, help=meaning, help_behavior_hint="")]
+
+
+OWN_SETTINGS = {  # of single agents, without a range
+    "features": _option(str, "WORD", "of the network's input: fourier, or raw"),
+    "double": _option(bool, "{True,False}", "whether the online network chooses the next action"),
+    "hidden": _option(tuple[int, ...], "INT ...", "sizes of the critic's layers"),
+    "actor_hidden": _option(tuple[int, ...], "INT ...", "sizes of the actor's layers"),
+    "rnd_hidden": _option(tuple[int, ...], "INT ...", "sizes of the RND networks' layers"),
+}
+SETTING_OPTIONS = {
+    name: _option(
+        *((int, "INT") if row.whole else (float, "FLOAT")), f"{row.meaning or row.sign}, in {row.range}".strip(", ")
+    )
+    for name, row in SETTINGS.items()
+} | OWN_SETTINGS
+AgentSettings = dataclasses.make_dataclass(
+    "AgentSettings", [(name, kind, None) for name, kind in SETTING_OPTIONS.items()]
+)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Run:
+    """The options of every run."""
+
+    name: Annotated[Positional[str], arg(metavar="NAME", help="of an experiment, see `list`")]
+    seeds: Annotated[int, arg(help="members, one per seed")] = 8
+    first_seed: Annotated[int, arg(help="which the others follow")] = 0
+    course: Annotated[bool, arg(help="the course's own settings and length", help_behavior_hint="")] = False
+    dataset: _option(str, "ID", "that a training reads, and an exploration writes") = None
+    dataset_dir: _option(Path, "PATH", "of data sets: for explore, where they go, by default datasets in --out") = None
+    log_interval: _option(int, "INT", "steps or updates between two evaluations") = None
+    out: Annotated[Path, arg(help="table, curve, figure and agent go into a folder NAME there")] = Path("results")
+    device: _option(str, "DEVICE", "of the agents, such as cuda") = None
+    settings: Annotated[AgentSettings, arg(name="")] = dataclasses.field(default_factory=AgentSettings)
+
+    def rows(self, command: str) -> tuple[Experiment, Experiment]:
+        """The experiment as the table has it (or the course), and as it was asked for.
+
+        Raises:
+            UnknownNameError: there is none. ValueError: another command runs it.
+        """
+        from rlkit_mini.experiments import EXPERIMENTS
+
+        row = EXPERIMENTS[self.name]
+        if row.command != command:
+            raise ValueError(f"{self.name} is run by `{row.command} {self.name}`")
+        row = row.as_in_the_course() if self.course else row
+        names = ("dataset", "dataset_dir", "device", "steps", "updates", "online_steps", "online_epsilon")
+        asked = {name: getattr(self, name, None) for name in names} | vars(self.settings)
+        return row, row.changed(**{name: value for name, value in asked.items() if value is not None})
+
+    def all_seeds(self) -> range:
+        """Which they are.
+
+        Raises:
+            ValueError: fewer than one.
+        """
+        check_count("seeds", self.seeds)
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Exploration(Run):
+    """And of an exploration."""
+
+    steps: _option(int, "INT", "in the environment, per member, instead of the experiment's") = None
+    overwrite: Annotated[bool, arg(help="replace data sets of these ids", help_behavior_hint="")] = False
+
+
+@dataclasses.dataclass(kw_only=True)
+class Training(Run):
+    """And of a training."""
+
+    updates: Annotated[
+        int | None,
+        arg(metavar="INT", aliases=["--steps"], help="minibatches per member", help_behavior_hint=""),
+    ] = None
+
+
+@dataclasses.dataclass(kw_only=True)
+class FineTuning(Training):
+    """And of a fine-tuning."""
+
+    online_steps: _option(int, "INT", "that follow the updates, one more update each") = None
+    online_epsilon: _option(float, "FLOAT", "share of random actions in them") = None
+
+
 def list_experiments() -> None:
-    """List the algorithms, then the experiments, what each does, and where its settings differ from the course's."""
-    width = max(map(len, EXPERIMENTS))
+    """List the algorithms, then the experiments and their settings."""
+    from rlkit_mini.experiments import EXPERIMENTS
+
+    print("Algorithms\n")
     for name, algorithm in ALGORITHMS.items():
-        print(f"{name:{width}}  {'explores' if algorithm.explores else 'learns from data'}")
-    for row in EXPERIMENTS.values():
-        print(f"{row.name:{width}}  {row.command:8}  {row.words()}; {row.differences()}")
+        print(f"  {name:13}{'explores' if algorithm.explores else 'learns from data'}")
+    width = max(map(len, EXPERIMENTS)) + 4
+    for command, title in {"explore": "Explorations", "train": "Trainings", "finetune": "Fine-tunings"}.items():
+        print(f"\n{title}: python -m rlkit_mini {command} NAME\n")
+        for name, row in EXPERIMENTS.items():
+            if row.command == command:
+                lines = [f"  {name:{width - 2}}{row.words()}", f"{'':{width}}{row.differences()}"]
+                print(*[textwrap.fill(line, WIDTH, subsequent_indent=" " * width) for line in lines], sep="\n")
 
 
-@app.command
-def explore(
-    name: Name,
-    seeds: int = 8,
-    steps: int | None = None,
-    dataset_dir: Path = Path("results/datasets"),
-    log_interval: int | None = None,
-    out: Path = Path("results"),
-    course: bool = False,
-    overwrite: bool = False,
-) -> None:
-    """Explore a maze with a population and write each member's data set.
+def explore(options: Annotated[Exploration, arg(name="")]) -> None:
+    """Explore a maze with a population, and write a data set per member."""
+    row, asked = options.rows("explore")
+    folder = (options.dataset_dir or options.out / "datasets").resolve()
+    for place in (folder / Path(asked.dataset).parent, options.out / options.name):
+        check_writable(place)
+    ids = [re.sub(r"(?=-v\d+$)", f"-seed{seed}" if seed else "", asked.dataset) for seed in options.all_seeds()]
+    there = [dataset_id for dataset_id in ids if (folder / dataset_id).exists()]
+    if there and not options.overwrite:
+        raise FileExistsError(f"{there[0]} is in {folder} already; pass --overwrite, or another --dataset-dir")
+    result = _run(row, asked, options)
+    _save_datasets(result, ids, options, folder)
+    curve = result.summary["curve"]
+    _write(options, result, "steps", curve["steps"], curve["coverage"])
 
-    Args:
-        name: of an exploration; see `list`.
-        seeds: members, one a seed.
-        steps: environment steps a member, instead of the experiment's.
-        dataset_dir: where the data sets go: seed 0's under the experiment's id, the others with -seedN.
-        log_interval: steps between two points of the coverage curve; default a twentieth of the steps.
-        out: where the table (JSON) and the figure go.
-        course: the course's own settings.
-        overwrite: replace data sets of these ids.
-    """
-    experiment = _named(name, "explore", course, steps=steps)
+
+def train(options: Annotated[Training, arg(name="")]) -> None:
+    """Train a population offline, and hold it against the exact solution."""
+    _train(options, "train")
+
+
+def finetune(options: Annotated[FineTuning, arg(name="")]) -> None:
+    """Train a population offline, then online with the data kept."""
+    _train(options, "finetune")
+
+
+def _train(options: Training, command: str) -> None:
+    row, asked = options.rows(command)
+    check_writable(options.out / options.name)
+    result = _run(row, asked, options)
+    history = result.summary["history"]
+    _write(options, result, "updates", history["updates"], history["returns"])
+    result.agent.save(options.out / options.name / "agent.safetensors")
+
+
+def _run(row: Experiment, asked: Experiment, options: Run) -> ExplorationResult | TrainingResult:
+    """The result, and its table on the screen."""
+    from rlkit_mini.running import as_row, run_experiment
+    from rlkit_mini.tables import Table
+    from rlkit_mini.training import use_one_thread
+
     use_one_thread()
-    for folder in (dataset_dir / "pointmass", out / name):
-        _check_writable(folder)
-    root = dataset_dir.resolve()
-    ids = [experiment.dataset] + [experiment.dataset.replace("-v0", f"-seed{seed}-v0") for seed in range(1, seeds)]
-    there = [dataset_id for dataset_id in ids if (root / dataset_id).exists()]
-    if there and not overwrite:
-        raise FileExistsError(f"{there[0]} is in {dataset_dir} already; pass --overwrite, or another --dataset-dir")
-    result = run_experiment(experiment, seeds, log_interval)
+    result = run_experiment(asked, options.all_seeds(), options.log_interval)
+    (_, name), *facts = as_row(result.summary).items()
+    print(Table([{"": fact, name: value} for fact, value in facts]))
+    for unit in ("steps", "updates"):
+        if getattr(asked, unit) < getattr(row, unit) / 2:
+            made, meant = getattr(asked, unit), getattr(row, unit)
+            print(f"a trial: {made:,} of the experiment's {meant:,} {unit}, too few to judge {asked.agent} by")
+    return result
+
+
+def _save_datasets(result: ExplorationResult, ids: list[str], options: Exploration, folder: Path) -> None:
+    from rlkit_mini.data.sets import save_dataset
+    from rlkit_mini.oracle import Oracle
+
     oracle = Oracle(result.data[0].maze)
-    for seed, (dataset_id, data) in enumerate(zip(ids, result.data, strict=True)):
+    for seed, dataset_id, data in zip(options.all_seeds(), ids, result.data, strict=True):
         save_dataset(
             dataset_id,
             data,
-            algorithm=experiment.agent,
-            description=f"{name}, {len(data):,} steps, seed {seed}.",
+            algorithm=result.experiment.agent,
+            description=f"{result.experiment.name}, {len(data):,} steps, seed {seed}.",
             reference_returns=(oracle.random_return, oracle.optimal_return),
-            folder=root,
-            overwrite=overwrite,
+            folder=folder,
+            overwrite=options.overwrite,
         )
-    print(Table([as_row(result.summary)]))
-    _write(out / name, result.summary, draw_exploration({experiment.agent.removesuffix("Agent"): result}))
+    print(f"data sets of {len(ids)} seeds written to {folder}, the first one as {ids[0]}")
 
 
-@app.command
-def train(
-    name: Name,
-    seeds: int = 8,
-    steps: int | None = None,
-    dataset_dir: Path | None = None,
-    log_interval: int | None = None,
-    out: Path = Path("results"),
-    course: bool = False,
-) -> None:
-    """Train a population offline on a data set and hold it against the exact solution.
+def _write(options: Run, result: ExplorationResult | TrainingResult, unit: str, at: list[int], curve: list) -> None:
+    """Summary, curve (a row per evaluation, a column per seed) and figure, into the experiment's folder."""
+    from rlkit_mini.plots.runs import draw_exploration, draw_fine_tuning, draw_training
+    from rlkit_mini.plots.style import save_figure
 
-    Args:
-        name: of a training; see `list`.
-        seeds: members, one a seed.
-        steps: updates, instead of the experiment's.
-        dataset_dir: where the data sets are; default the committed ones.
-        log_interval: updates between two evaluations; default a tenth of the updates.
-        out: where the table (JSON), the figure and the trained agent go.
-        course: the course's own settings.
-    """
-    experiment = _named(name, "train", course, updates=steps, dataset_dir=dataset_dir)
-    use_one_thread()
-    _check_writable(out / name)
-    result = run_experiment(experiment, seeds, log_interval)
-    print(Table([as_row(result.summary)]))
-    _write(out / name, result.summary, draw_training({experiment.agent: result}))
-    result.agent.save(out / name / "agent.safetensors")
-
-
-@app.command
-def finetune(
-    name: Name,
-    seeds: int = 8,
-    steps: int | None = None,
-    online_steps: int | None = None,
-    dataset_dir: Path | None = None,
-    log_interval: int | None = None,
-    out: Path = Path("results"),
-    course: bool = False,
-) -> None:
-    """Train a population offline, then let it go on online with the data kept; its control stays offline.
-
-    Args:
-        name: of a fine-tuning; see `list`.
-        seeds: members, one a seed.
-        steps: offline updates, instead of the experiment's.
-        online_steps: environment steps that follow, one update each, instead of the experiment's.
-        dataset_dir: where the data sets are; default the committed ones.
-        log_interval: updates between two evaluations; default a twentieth of them all.
-        out: where the table (JSON), the figure and the trained agent go.
-        course: the course's own settings.
-    """
-    experiment = _named(name, "finetune", course, updates=steps, online_steps=online_steps, dataset_dir=dataset_dir)
-    use_one_thread()
-    _check_writable(out / name)
-    result = run_experiment(experiment, seeds, log_interval)
-    print(Table([as_row(result.summary)]))
-    _write(out / name, result.summary, draw_fine_tuning({experiment.agent: result.summary}))
-    result.agent.save(out / name / "agent.safetensors")
-
-
-def _named(name: str, command: str, course: bool = False, **changes: int | Path | None) -> Experiment:
-    experiment = EXPERIMENTS[name]
-    if experiment.command != command:
-        raise ValueError(f"{name} is run by `{experiment.command} {name}`")
-    experiment = experiment.as_in_the_course() if course else experiment
-    return experiment.changed(**{word: value for word, value in changes.items() if value is not None})
-
-
-def _check_writable(folder: Path) -> None:
-    """Raise before hours of work where nothing could be written after them."""
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK)):
-        raise OSError(f"{folder} cannot be written to; expected a folder that can, or a new one")
-
-
-def _write(folder: Path, summary: dict | list[dict], figure) -> None:
-    with whole_file(folder / "result.json") as part:
-        part.write_text(json.dumps(summary, indent=1) + "\n")
+    folder, label = options.out / options.name, ALGORITHMS[result.experiment.agent].label
+    write_json(folder / "result.json", result.summary)
+    rows = ([when, *values] for when, values in zip(at, curve, strict=True))
+    write_csv(folder / "curve.csv", [unit, *(f"seed {seed}" for seed in options.all_seeds())], rows)
+    if result.experiment.command == "finetune":
+        figure = draw_fine_tuning({label: result.summary})
+    else:
+        draw = draw_exploration if result.experiment.command == "explore" else draw_training
+        figure = draw({label: result})
     save_figure(figure, "figure", folder)
     print(f"written to {folder}")
 
 
 def main() -> None:
-    try:
-        app.cli(prog="python -m rlkit_mini")
-    except (KeyError, ValueError, OSError, RuntimeError, MemoryError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit("interrupted")
+    """Answer the command line that this process was called with."""
+    commands = {"list": list_experiments, "explore": explore, "train": train, "finetune": finetune}
+    answer("python -m rlkit_mini", commands, WORKBOOK)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import errno
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 _ABOVE = Path(__file__).resolve().parents[1]
 CHECKOUT = _ABOVE if (_ABOVE / "notebooks" / "rlkit_workbook").is_dir() else None  # else installed from a wheel
@@ -63,3 +66,22 @@ def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
         except BaseException:  # an interruption too: what was there comes back
             os.replace(replaced, path)
             raise
+
+
+def check_writable(folder: Path) -> None:
+    """Raise an OSError, before hours of work, where nothing could be written after them."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise OSError(f"{folder} cannot be written to; expected a folder that can, or a new one")
+
+
+def write_json(path: Path, content: Any, indent: int | None = 1) -> None:
+    """Write a JSON file, whole or not at all."""
+    with whole_file(path) as part:
+        part.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, names: Sequence[str], rows: Iterable[Sequence]) -> None:
+    """Write a table of comma-separated values under their names, whole or not at all."""
+    with whole_file(path) as part, open(part, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([names, *rows])

@@ -1,100 +1,98 @@
-"""The course's own commands: python -m rlkit_workbook sweep NAME | report | grade | bench | claims | replicate."""
+"""The course's own commands: python -m rlkit_workbook report | grade | sweep | bench | claims | replicate."""
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
+from typing import Annotated
 
-import tyro
+from tyro.conf import Positional, UseAppendAction, arg
 
-from rlkit_mini.__main__ import _check_writable, _named, _write
-from rlkit_mini.files import whole_file
-from rlkit_mini.plots.style import save_figure
-from rlkit_workbook.panels.sweep import SweepFigure
-from rlkit_workbook.panels.tables import sweep_table
+from rlkit_mini.commands import answer
+from rlkit_mini.files import check_writable, whole_file, write_json
 from rlkit_workbook.results import RESULTS
-from rlkit_workbook.studies.parts import processes
-from rlkit_workbook.studies.report import markdown, run_report
-from rlkit_workbook.studies.report_figures import FIGURES
-from rlkit_workbook.studies.sweeping import grid_of
-from rlkit_workbook.studies.sweeping import sweep as run_sweep
 
+MINI = dict.fromkeys(("list", "explore", "train", "finetune"), "python -m rlkit_mini")
 PAGES = {"report": "RESULTS.md", "bench": "BENCH.md"}  # beside the data and the figures that they show
 
-app = tyro.extras.SubcommandApp()
-Name = tyro.conf.Positional[str]
 
-
-@app.command
 def sweep(
-    name: Name,
-    grid: tyro.conf.UseAppendAction[tuple[str, ...]],
+    name: Annotated[Positional[str], arg(metavar="NAME")],
+    grid: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="SETTING=VALUE,VALUE")],
     seeds: int = 8,
-    workers: int | None = None,
-    dataset_dir: Path | None = None,
+    workers: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None,
+    dataset_dir: Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="")] = None,
     out: Path = Path("results"),
 ) -> None:
     """Train over a grid of settings; a second call trains only what is missing.
 
     Args:
-        name: of a training; see `list`.
-        grid: a setting and its values, alpha=0,0.1,1; once for each. Also updates=1000,5000 and
+        name: of a training; see `python -m rlkit_mini list`.
+        grid: a setting and its values, such as alpha=0,0.1,1; once for each. Also updates=1000,5000 and
             dataset=pointmass/medium-lazy-v0,walked/medium-0.1.
         seeds: members of each setting.
-        workers: processes side by side on this machine; default none but this one.
-        dataset_dir: where the data sets are; default the committed ones.
-        out: where returns (JSON), the figure, the sweep for the slider and the finished parts go.
+        workers: processes side by side; default none but this one.
+        dataset_dir: where the data sets are; default the course's.
+        out: returns (JSON), figure and sweep go into a folder sweep-NAME there, finished blocks into sweeps.
     """
-    experiment = _named(name, "train", dataset_dir=dataset_dir and dataset_dir.resolve())
-    for folder in (out / name, out / "sweeps"):
-        _check_writable(folder)
+    from rlkit_mini.experiments import EXPERIMENTS
+    from rlkit_mini.plots.style import save_figure
+    from rlkit_workbook.panels.sweep import SweepFigure
+    from rlkit_workbook.panels.tables import sweep_table
+    from rlkit_workbook.studies import sweeping
+    from rlkit_workbook.studies.parts import processes
+
+    row, folder = EXPERIMENTS[name].changed(dataset_dir=dataset_dir and dataset_dir.resolve()), out / f"sweep-{name}"
+    for place in (folder, out / "sweeps"):
+        check_writable(place)
     with processes(workers) as executor:
-        result = run_sweep(experiment, grid_of(grid), seeds, executor, folder=out / "sweeps")
-    returns = [
-        setting | {"returns": result.returns[-1, *result.index(setting)].tolist()} for setting in result.settings
-    ]
+        result = sweeping.sweep(row, sweeping.grid_of(grid), seeds, executor, folder=out / "sweeps")
+    final = [setting | {"returns": result.returns[-1, *result.index(setting)].tolist()} for setting in result.settings]
     print(sweep_table(result))
-    _write(out / name, returns, SweepFigure(result).figure)
-    result.save(out / name / "sweep.npz")
+    write_json(folder / "result.json", final)
+    save_figure(SweepFigure(result).figure, "figure", folder)
+    result.save(folder / "sweep.npz")
+    print(f"written to {folder}")
 
 
-@app.command
 def report(
     seeds: int = 8,
-    steps: int | None = None,
-    jobs: int | None = None,
+    steps: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None,
+    jobs: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None,
     out: Path = Path("results/report"),
     publish: bool = False,
 ) -> None:
-    """Run every experiment and write tables, data and figures; a second call runs only what is missing.
+    """Run every experiment, and write tables, data and figures.
+
+    A second call runs only what is missing.
 
     Args:
         seeds: members of each population.
         steps: steps or updates of every experiment, instead of its own.
-        jobs: processes side by side; default one a core.
+        jobs: processes side by side; default one per core.
         out: where all of it goes.
         publish: also put the tables into figures/RESULTS.md, with data and figures beside them.
     """
-    _check_writable(out)
+    from rlkit_mini.plots.style import save_figure
+    from rlkit_workbook.studies.report import markdown, run_report
+    from rlkit_workbook.studies.report_figures import FIGURES
+
+    check_writable(out)
     results = run_report(out, seeds, steps, jobs)
-    tables = markdown(results)
     pictures = {f"report_{name}": draw(results) for name, draw in FIGURES.items()}
     for folder in [out] + [RESULTS] * publish:
-        with whole_file(folder / "report.json") as part:
-            part.write_text(json.dumps(results) + "\n")
+        write_json(folder / "report.json", results, indent=None)
         for name, figure in pictures.items():
             save_figure(figure, name, folder)
-    with whole_file(out / "report.md") as part:
-        part.write_text(tables + "\n", encoding="utf-8")
-    if publish:
-        _publish("report", tables)
-    print(tables)
-    print(f"written to {out}")
+    _show("report", markdown(results), out, publish)
 
 
-@app.command
-def bench(seconds: float = 1.0, device: str = "cpu", out: Path = Path("results/bench"), publish: bool = False) -> None:
+def bench(
+    seconds: float = 1.0,
+    device: Annotated[str, arg(metavar="DEVICE")] = "cpu",
+    out: Path = Path("results/bench"),
+    publish: bool = False,
+) -> None:
     """Measure how long trainings take on this machine; some minutes.
 
     Args:
@@ -105,49 +103,46 @@ def bench(seconds: float = 1.0, device: str = "cpu", out: Path = Path("results/b
     """
     from rlkit_workbook.studies.speed.bench import markdown, run_benchmark
 
-    _check_writable(out)
+    check_writable(out)
     results = run_benchmark(seconds, device)
-    tables = markdown(results)
     for folder in [out] + [RESULTS] * publish:
-        with whole_file(folder / "bench.json") as part:
-            part.write_text(json.dumps(results, indent=1) + "\n")
-    with whole_file(out / "bench.md") as part:
-        part.write_text(tables + "\n", encoding="utf-8")
-    if publish:
-        _publish("bench", tables)
-    print(tables)
-    print(f"written to {out}")
+        write_json(folder / "bench.json", results)
+    _show("bench", markdown(results), out, publish)
 
 
-@app.command
 def grade(
-    notebooks: tyro.conf.Positional[tuple[Path, ...]],
+    notebooks: Annotated[Positional[tuple[Path, ...]], arg(metavar="NOTEBOOK ...", help_behavior_hint="")],
     timeout: float = 60.0,
-    jobs: int | None = None,
+    jobs: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None,
     out: Path = Path("results/grades.json"),
 ) -> None:
-    """Judge the exercises of learners' notebooks: right, attempted, open or not reached.
+    """Judge the exercises of learners' notebooks.
+
+    Each is right, attempted, open or not reached.
 
     Args:
         notebooks: a row each, such as submissions/*/05_*.ipynb.
         timeout: seconds that an exercise may take.
-        jobs: notebooks side by side; default one a core.
+        jobs: notebooks side by side; default one per core.
         out: where all of it goes (JSON): with the checker's remarks and the learners' functions.
     """
     from rlkit_workbook.exercises.grading import grade_notebooks, grade_tables  # of the notebooks' extra requirements
 
-    _check_writable(out.parent)
+    check_writable(out.parent)
     if out.exists() and not out.is_file():
         raise OSError(f"{out} is no file; expected one to write to, such as results/grades.json")
     rows = grade_notebooks(notebooks, timeout, jobs)
-    with whole_file(out) as part:
-        part.write_text(json.dumps(rows, indent=1) + "\n")
+    write_json(out, rows)
     print(*grade_tables(rows), f"written to {out}", sep="\n\n")
 
 
-@app.command
-def claims(files: tyro.conf.Positional[tuple[Path, ...]] = (), fix: bool = False) -> None:
-    """Hold what notebooks and documents say against what came out; fails where they differ, and runs nothing.
+def claims(
+    files: Annotated[Positional[tuple[Path, ...]], arg(metavar="FILE ...", help_behavior_hint="")] = (),
+    fix: bool = False,
+) -> None:
+    """Hold what notebooks and documents say against what came out.
+
+    It runs nothing, and fails where they differ.
 
     Args:
         files: default all notebooks that make claims, and all documents of which claims are made.
@@ -161,14 +156,13 @@ def claims(files: tyro.conf.Positional[tuple[Path, ...]] = (), fix: bool = False
         sys.exit(1)
 
 
-@app.command
 def replicate(
-    notebooks: tyro.conf.Positional[tuple[Path, ...]] = (),
-    first_seed: tuple[int, ...] = (100,),
+    notebooks: Annotated[Positional[tuple[Path, ...]], arg(metavar="NOTEBOOK ...", help_behavior_hint="")] = (),
+    first_seed: Annotated[tuple[int, ...], arg(metavar="INT ...")] = (100,),
     jobs: int = 2,
     out: Path = Path("results/replication.json"),
 ) -> None:
-    """Run notebooks with other training seeds, and say which of their claims hold there.
+    """Run notebooks with other training seeds, and say which claims hold.
 
     Args:
         notebooks: default all that make claims.
@@ -179,11 +173,10 @@ def replicate(
     from rlkit_workbook.claiming.checking import files_with_claims
     from rlkit_workbook.claiming.replicating import replicate, replication_table
 
-    _check_writable(out.parent)
+    check_writable(out.parent)
     found = [path for path in files_with_claims() if path.suffix == ".ipynb"]
     result = replicate(notebooks or found, first_seed, jobs)
-    with whole_file(out) as part:
-        part.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(out, result)
     print(replication_table(result), f"written to {out}", sep="\n\n")
 
 
@@ -194,20 +187,22 @@ def published(name: str) -> tuple[str, str, str]:
     return before + begin, part, end + after
 
 
-def _publish(name: str, tables: str) -> None:
-    before, _, after = published(name)
-    with whole_file(RESULTS / PAGES[name]) as part:
-        part.write_text(f"{before}\n{tables}\n\n{after}", encoding="utf-8")
+def _show(name: str, tables: str, out: Path, publish: bool) -> None:
+    """Tables on the screen, into a file, and into their page if they are to be published."""
+    with whole_file(out / f"{name}.md") as part:
+        part.write_text(tables + "\n", encoding="utf-8")
+    if publish:
+        before, _, after = published(name)
+        with whole_file(RESULTS / PAGES[name]) as part:
+            part.write_text(f"{before}\n{tables}\n\n{after}", encoding="utf-8")
+    print(tables)
+    print(f"written to {out}")
 
 
 def main() -> None:
-    try:
-        app.cli(prog="python -m rlkit_workbook")
-    except (KeyError, ValueError, OSError, RuntimeError, MemoryError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit("interrupted")
+    """Answer the command line that this process was called with."""
+    commands = (report, grade, sweep, bench, claims, replicate)
+    answer("python -m rlkit_workbook", {command.__name__: command for command in commands}, MINI)
 
 
 if __name__ == "__main__":

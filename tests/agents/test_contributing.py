@@ -20,10 +20,11 @@ def name(tmp_path, monkeypatch):
 
 def test_it_is_listed_among_the_algorithms_before_the_experiments(name, capsys):
     list_experiments()
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[: len(agents.ALGORITHMS)]] == list(agents.ALGORITHMS)
-    assert lines[len(agents.ALGORITHMS) - 1].split() == [name, "learns", "from", "data"]
-    assert lines[len(agents.ALGORITHMS)].startswith("pointmass_")
+    algorithms, _, experiments = capsys.readouterr().out.partition("\nExplorations")
+    rows = [line.split() for line in algorithms.splitlines()[2:]]
+    assert [row[0] for row in rows] == list(agents.ALGORITHMS)
+    assert rows[-1] == [name, "learns", "from", "data"]
+    assert "pointmass_" in experiments
 
 
 def test_it_is_trained_live(name):

@@ -194,9 +194,9 @@ def test_the_last_cell_of_a_name_counts_and_a_file_may_have_any_name(tmp_path):
         (["text.ipynb"], "text.ipynb is no notebook"),
         (["list.ipynb"], "list.ipynb is no notebook"),
         ([], "at least one notebook"),
-        (["text.ipynb", "--timeout", "0"], "a timeout from 0 to 86,400 s"),
-        (["text.ipynb", "--timeout", "inf"], "a timeout from 0 to 86,400 s"),
-        (["text.ipynb", "--jobs", "0"], "at least one job"),
+        (["text.ipynb", "--timeout", "0"], "expected more than 0 s, and at most 86,400 s"),
+        (["text.ipynb", "--timeout", "inf"], "expected more than 0 s, and at most 86,400 s"),
+        (["text.ipynb", "--jobs", "0"], "jobs is 0; expected an integer of at least 1"),
     ],
 )
 def test_what_cannot_be_graded_is_told_before_anything_runs(arguments, says, tmp_path, monkeypatch, capsys):

@@ -30,6 +30,7 @@ from rlkit_mini.experiments import EXPERIMENTS
 from rlkit_mini.mazes import _draw
 from rlkit_mini.names import UnknownNameError
 from rlkit_mini.pointmass import PointmassEnv, PointmassVectorEnv
+from rlkit_workbook.__main__ import main as workbook_main
 from rlkit_workbook.exercises import EXERCISES, exercise, hint, quiz, show_solution
 from rlkit_workbook.sweeps import Sweep
 from rlkit_workbook.widgets import data_painter, gallery_panel, live_trainer, probe, scrub
@@ -347,14 +348,32 @@ def test_the_table_is_long():
     assert len(ROWS) >= 60
 
 
+def called(arguments, monkeypatch):
+    """The command line that has this command, in this process."""
+    workbook = arguments[:1] and arguments[0] in ("bench", "grade", "report", "sweep")
+    monkeypatch.setattr(sys, "argv", ["rlkit", *arguments])
+    (workbook_main if workbook else main)()
+
+
 TRAIN = ["train", "pointmass_easy_dqn", "--steps", "1", "--seeds", "1"]
 SWEEP = ["sweep", "pointmass_easy_cql", "--grid"]
 COMMANDS = [
     (["train", "pointmass_medum_cql"], "did you mean 'pointmass_medium_cql"),
     (["explore", "pointmass_easy_dqn"], "pointmass_easy_dqn is run by `train pointmass_easy_dqn`"),
     (["finetune", "pointmass_easy_dqn"], "is run by `train pointmass_easy_dqn`"),
-    ([*TRAIN, "--seeds", "-1"], "seeds is -1; expected a positive count"),
+    ([*TRAIN, "--seeds", "-1"], "seeds is -1; expected an integer of at least 1"),
     ([*TRAIN, "--steps", "0"], "updates is 0; expected an integer of at least 1"),
+    ([*TRAIN, "--first-seed", "-1"], "expected a positive count, or distinct integers >= 0"),
+    ([*TRAIN, "--alpha", "3"], "pointmass_easy_dqn: DQN has no setting 'alpha'; expected"),
+    (["train", "pointmass_easy_cql", "--alpha", "-3"], "alpha is -3.0; expected a finite number in [0, inf)"),
+    ([*TRAIN, "--batch-size", "0"], "batch_size is 0; expected a finite number in [1, inf)"),
+    ([*TRAIN, "--hidden", "0"], "hidden is (0,); expected the sizes of the layers"),
+    ([*TRAIN, "--device", "cuda:99"], "device is 'cuda:99' ("),
+    ([*TRAIN, "--dataset", "pointmass/easy-rnt-v0"], "did you mean 'pointmass/easy-rnd-v0'"),
+    ([*TRAIN, "--sedes", "3"], "unknown option of `python -m rlkit_mini train`: '--sedes'; did you mean '--seeds'"),
+    ([*TRAIN, "more"], "'more' is no option of `python -m rlkit_mini train`; `python -m rlkit_mini train --help`"),
+    (["trian"], "unknown command 'trian'; did you mean 'train'?"),
+    (["finetune", "pointmass_hard_cql_finetune", "--online-epsilon", "2"], "epsilon 2.0; expected"),
     ([*TRAIN, "--log-interval", "0"], "log_interval is 0; expected at least 1"),
     ([*TRAIN, "--dataset-dir", "nowhere"], "unknown data set 'pointmass/easy-rnd-v0'; there is none at all"),
     (
@@ -367,15 +386,16 @@ COMMANDS = [
     (["report", "--steps", "0"], "steps is 0; expected an integer of at least 1"),
     (["report", "--jobs", "0"], "jobs is 0; expected an integer of at least 1"),
     (["bench", "--out", "/dev/null"], "/dev/null cannot be written to"),
-    ([*SWEEP, "alpha=1", "--out", "/dev/null"], "/dev/null/pointmass_easy_cql cannot be written to"),
-    ([*SWEEP, "steps=nan"], "steps is nan; expected a whole number of updates, at least 1"),
-    ([*SWEEP, "steps=2,inf"], "steps is inf; expected a whole number of updates, at least 1"),
-    ([*SWEEP, "steps=many"], "steps is many; expected a whole number of updates, at least 1"),
+    ([*SWEEP, "alpha=1", "--out", "/dev/null"], "/dev/null/sweep-pointmass_easy_cql cannot be written to"),
+    ([*SWEEP, "alpha=1", "--workers", "0"], "workers is 0; expected at least 1"),
+    ([*SWEEP, "steps=nan"], "updates is nan; expected a whole number, at least 1"),
+    ([*SWEEP, "steps=2,inf"], "updates is inf; expected a whole number, at least 1"),
+    ([*SWEEP, "updates=many"], "updates is many; expected a whole number, at least 1"),
     ([*SWEEP, "dataset=5"], "unknown data set '5.0'; did you mean"),
     ([*SWEEP, "dataset=walked/easy-1..2"], "'walked/easy-1..2' is no data set; expected such as walked/medium-0.1"),
     ([*SWEEP, "device=cuda:99"], "device is 'cuda:99' ("),
     (["bench", "--seconds", "0"], "seconds is 0.0; expected more than 0"),
-    (["bench", "--peer", "nowhere"], "peer is nowhere; expected a Python that can be run"),
+    (["bench", "--device", "cuda:99"], "device is 'cuda:99' ("),
     (["grade", "nowhere.ipynb"], "nowhere.ipynb is no file: name the notebooks to grade"),
 ]
 
@@ -383,9 +403,8 @@ COMMANDS = [
 @pytest.mark.parametrize(("arguments", "words"), COMMANDS)
 def test_the_command_line_says_it_in_one_line_with_exit_code_two(arguments, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["rlkit_mini", *arguments])
     with pytest.raises(SystemExit) as ended:
-        main()
+        called(arguments, monkeypatch)
     assert ended.value.code == 2
     told = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()
     assert told[-1].startswith("error: ")
@@ -394,25 +413,33 @@ def test_the_command_line_says_it_in_one_line_with_exit_code_two(arguments, word
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("command", ["bench", "grade", "report", "sweep"])
+def test_a_command_of_the_workbook_answers_with_its_new_spelling(command, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["rlkit_mini", command, "pointmass_medium_cql"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    expected = f"error: `{command}` is a command of another module: python -m rlkit_workbook {command}\n"
+    assert capsys.readouterr().err == expected
+
+
 @pytest.mark.parametrize(
     ("arguments", "place"),
     [
         (TRAIN, "results/pointmass_easy_dqn"),
         (["explore", "pointmass_easy_random", "--steps", "1"], "results/pointmass_easy_random"),
         (["explore", "pointmass_easy_random", "--steps", "1"], "results/datasets/pointmass"),
-        ([*SWEEP, "steps=1"], "results/pointmass_easy_cql"),
+        ([*SWEEP, "steps=1"], "results/sweep-pointmass_easy_cql"),
         ([*SWEEP, "steps=1"], "results/sweeps"),
         (["grade", "05.ipynb", "--out", "results/grades"], "results"),
     ],
 )
 def test_a_file_in_the_way_is_told_before_the_work(arguments, place, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["rlkit_mini", *arguments])
     (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / place).write_text("x")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(SystemExit) as ended:
-        main()
+        called(arguments, monkeypatch)
     assert ended.value.code == 2
     told = capsys.readouterr()
     assert (told.out, told.err.count("\n")) == ("", 1)
@@ -420,12 +447,13 @@ def test_a_file_in_the_way_is_told_before_the_work(arguments, place, tmp_path, m
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.parametrize("arguments", [["trian"], ["train"], [*TRAIN, "--sedes", "3"], [*TRAIN, "--seeds", "many"]])
-def test_what_is_no_command_is_told_with_exit_code_two(arguments, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    "arguments", [["train"], [*TRAIN, "--seeds", "many"], ["sweep"], ["sweep", "pointmass_easy_cql"]]
+)
+def test_what_is_missing_or_no_number_is_told_with_exit_code_two(arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["rlkit_mini", *arguments])
     with pytest.raises(SystemExit) as ended:
-        main()
+        called(arguments, monkeypatch)
     assert ended.value.code == 2
     assert "Traceback" not in "".join(capsys.readouterr())
     assert not list(tmp_path.iterdir())
@@ -438,13 +466,13 @@ def test_the_process_itself_ends_with_exit_code_two(tmp_path):
     assert outcome.stderr.startswith("error: unknown experiment")
 
 
-def test_an_interrupted_command_ends_in_a_word(monkeypatch, capsys):
-    def interrupted(**_):
+def test_an_interrupted_command_ends_in_a_word(monkeypatch):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rlkit_mini.__main__.app.cli", interrupted)
+    monkeypatch.setattr("rlkit_mini.__main__.list_experiments", interrupted)
     with pytest.raises(SystemExit, match="interrupted"):
-        main()
+        called(["list"], monkeypatch)
 
 
 # Whatever it is: a right answer or the documented error ---------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The experiments run by name, from the command line as a user would."""
 
 import contextlib
+import importlib.metadata
 import io
 import json
 import re
@@ -11,8 +12,11 @@ from pathlib import Path
 import minari
 import numpy as np
 import pytest
+from helpers import assert_same_bits
 
+from rlkit_mini import load_dataset, train_offline
 from rlkit_mini.__main__ import main
+from rlkit_mini.agents import ALGORITHMS, CQL
 from rlkit_mini.experiments import EXPERIMENTS, read_experiments
 from rlkit_mini.names import UnknownNameError
 from rlkit_mini.running import run_experiment
@@ -25,6 +29,9 @@ BLOG = (
     *(f"pointmass_medium_cql_rnd{size}" for size in (1000, 5000, 10000, 20000)),
     "pointmass_hard_cql_finetune",
 )
+
+
+FILES = ["agent.safetensors", "curve.csv", "figure.png", "result.json"]
 
 
 def command(*arguments, cwd):
@@ -125,10 +132,30 @@ def test_a_setting_that_the_agent_does_not_have_is_told_with_the_experiments_nam
         read_experiments(tmp_path / "mine.toml")["mine"].make_agent()
 
 
-def test_list_shows_every_experiment(tmp_path):
+def test_list_shows_algorithms_then_every_experiment_with_its_settings_in_80_columns(tmp_path):
     listed = command("list", cwd=tmp_path)
     assert listed.returncode == 0
-    assert [line.split()[0] for line in listed.stdout.splitlines()] == list(EXPERIMENTS)
+    lines = listed.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    first = [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "]
+    assert first == [*ALGORITHMS, *EXPERIMENTS]
+    words = " ".join(listed.stdout.split())
+    assert "pointmass_medium_cql_alpha10 medium-rnd, 4,000 updates, alpha 10.0 course: updates 100,000" in words
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["train", "--help"], ["--help"]])
+def test_what_only_tells_needs_no_torch(arguments, tmp_path):
+    """So it is there at once: in less than a second on a quiet machine."""
+    code = f"import sys, rlkit_mini.__main__ as line; sys.argv = {['rlkit_mini', *arguments]}"
+    code += "\ntry: line.main()\nexcept SystemExit: pass"
+    code += "\nprint({'torch', 'scipy', 'matplotlib', 'minari'} & sys.modules.keys())"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[-1] == "set()"
+    assert len(told.splitlines()) > 3
+
+
+def test_the_version_is_that_of_the_package(tmp_path):
+    assert command("--version", cwd=tmp_path).stdout == f"rlkit_mini {importlib.metadata.version('rlkit_mini')}\n"
 
 
 def test_explored_data_can_be_trained_on_and_nothing_is_overwritten(tmp_path, monkeypatch):
@@ -157,13 +184,24 @@ def test_explored_data_can_be_trained_on_and_nothing_is_overwritten(tmp_path, mo
     assert trained.returncode == 0, trained.stderr
 
 
+def test_explored_data_goes_where_the_results_go_under_a_name_of_ones_own(tmp_path, monkeypatch):
+    words = ("--seeds", 2, "--first-seed", 3, "--steps", 60, "--out", "here", "--dataset", "mine/trial-v0")
+    explored = command("explore", "pointmass_easy_random", *words, cwd=tmp_path)
+    assert explored.returncode == 0, explored.stderr
+    assert "a trial: 60 of the experiment's 10,000 steps, too few to judge RandomAgent by" in explored.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "here/datasets"))
+    both = [minari.load_dataset(f"mine/trial-seed{seed}-v0").total_steps for seed in (3, 4)]
+    assert both == [60, 60]
+
+
 def test_fine_tuning_writes_table_figure_and_agent(tmp_path):
     tuned = command(
         "finetune", "pointmass_hard_cql_finetune", "--seeds", 2, "--steps", 20, "--online-steps", 10, cwd=tmp_path
     )
     assert tuned.returncode == 0, tuned.stderr
     folder = tmp_path / "results/pointmass_hard_cql_finetune"
-    assert sorted(path.name for path in folder.iterdir()) == ["agent.safetensors", "figure.png", "result.json"]
+    assert sorted(path.name for path in folder.iterdir()) == FILES
     result = json.loads((folder / "result.json").read_text())
     assert (result["online_from"], result["updates"]) == (20, 30)
 
@@ -173,9 +211,43 @@ def test_training_writes_table_figure_and_agent(tmp_path):
     assert trained.returncode == 0, trained.stderr
     assert "pointmass_medium_cql" in trained.stdout
     folder = tmp_path / "here/pointmass_medium_cql"
-    assert sorted(path.name for path in folder.iterdir()) == ["agent.safetensors", "figure.png", "result.json"]
-    returns = json.loads((folder / "result.json").read_text())["returns"]
-    assert np.isfinite(returns).all()
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+    result = json.loads((folder / "result.json").read_text())
+    assert np.isfinite(result["returns"]).all()
+    header, *rows = (folder / "curve.csv").read_text().splitlines()
+    assert header == "updates,seed 0,seed 1"
+    assert [row.split(",")[0] for row in rows] == [str(update) for update in range(2, 21, 2)]
+    assert [float(value) for value in rows[-1].split(",")[1:]] == result["history"]["returns"][-1]
+    assert max(map(len, trained.stdout.splitlines())) <= 80
+
+
+def test_settings_seeds_and_data_are_options(tmp_path):
+    words = ["--alpha", 3, "--device", "cpu", "--first-seed", 8, "--dataset", "pointmass/medium-lazy-v0"]
+    words += ["--hidden", 32, 16, "--double", "False", "--seeds", 2]
+    trained = command("train", "pointmass_medium_cql", *words, "--updates", 20, cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    assert "a trial: 20 of the experiment's 4,000 updates, too few to judge CQL by" in trained.stdout
+    agent = CQL.load(tmp_path / "results/pointmass_medium_cql/agent.safetensors")
+    assert (agent.alpha, agent.seeds.tolist(), agent.double) == (3.0, [8, 9], False)
+    result = json.loads((tmp_path / "results/pointmass_medium_cql/result.json").read_text())
+    assert (result["dataset"], result["agent"]["alpha"]) == ("pointmass/medium-lazy-v0", 3.0)
+    alone = CQL(alpha=3.0, hidden=(32, 16), double=False, seeds=[8, 9])
+    train_offline(alone, load_dataset("pointmass/medium-lazy-v0"), 20, progress=False)
+    assert_same_bits(agent, alone)
+
+
+def test_the_courses_length_and_settings_run_with_course(tmp_path):
+    run = command("train", "pointmass_easy_awac", "--course", "--updates", 10, "--seeds", 1, cwd=tmp_path)
+    assert "a trial: 10 of the experiment's 100,000 updates" in run.stdout
+    agent = json.loads((tmp_path / "results/pointmass_easy_awac/result.json").read_text())["agent"]
+    assert (agent["temperature"], agent["features"], agent["actor_hidden"]) == (1.0, "raw", [128, 128])
+
+
+def test_a_run_that_is_half_as_long_as_its_experiment_is_no_trial(tmp_path, monkeypatch):
+    monkeypatch.setitem(EXPERIMENTS, "mine", EXPERIMENTS["pointmass_easy_dqn"].changed(updates=20))
+    run = command("train", "mine", "--updates", 10, "--seeds", 1, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "trial" not in run.stdout
 
 
 @pytest.mark.parametrize(

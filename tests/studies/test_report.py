@@ -114,7 +114,7 @@ def test_the_command_writes_tables_data_and_figures_and_publishes_them_when_aske
     page.parent.mkdir()
     page.write_text("before\n<!-- report -->\nold\n<!-- end of report -->\nafter\n")
     monkeypatch.setattr(command_line, "RESULTS", page.parent)
-    monkeypatch.setattr(command_line, "run_report", lambda *_: RESULTS)
+    monkeypatch.setattr(report, "run_report", lambda *_: RESULTS)
     monkeypatch.setattr("sys.argv", ["rlkit_workbook", "report", "--publish", "--out", str(tmp_path / "out")])
     command_line.main()
     for folder in (tmp_path / "out", page.parent):

@@ -37,6 +37,7 @@ import torch
 from IPython.core.inputtransformer2 import TransformerManager
 from tqdm.auto import tqdm
 
+from rlkit_mini.names import check_count
 from rlkit_mini.tables import Table
 from rlkit_workbook import __all__ as OFFERED
 from rlkit_workbook.exercises import EXERCISES
@@ -59,11 +60,15 @@ def grade_notebooks(paths: Sequence[Path], timeout: float = 60.0, jobs: int | No
         checker's; "problem"; "source") and "problem": why it could not be read, or what is the matter, in one line.
 
     Raises:
-        ValueError: there is no file at a path, or none of the files is a notebook.
+        ValueError: no path, or one without a file; none of the files is a notebook; a timeout or jobs that cannot be.
     """
     paths = list(dict.fromkeys(paths))
-    if not paths or not 0 < timeout <= 86_400 or (jobs is not None and jobs < 1):
-        raise ValueError("grading needs at least one notebook, a timeout from 0 to 86,400 s and at least one job")
+    if not paths:
+        raise ValueError("there is nothing to grade; expected at least one notebook, such as submissions/*/05_*.ipynb")
+    if not 0 < timeout <= 86_400:
+        raise ValueError(f"timeout is {timeout}; expected more than 0 s, and at most 86,400 s")
+    if jobs is not None:
+        check_count("jobs", jobs)
     for path in paths:
         if not path.is_file():
             raise ValueError(f"{path} is no file: name the notebooks to grade, such as submissions/*/05_*.ipynb")

@@ -77,7 +77,7 @@ def run_parts(
         except (FileNotFoundError, ValueError):  # not run yet, or damaged since
             continue
     missing = [part for part in parts if part not in results]
-    with tqdm(total=len(parts), initial=len(results), unit="part", disable=not progress) as bar:
+    with tqdm(total=len(parts), initial=len(results), desc="parts", disable=not progress) as bar:
         for part, future in _finished(missing, executor):
             try:
                 content = future.result()
