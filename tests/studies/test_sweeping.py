@@ -273,7 +273,7 @@ def test_a_worker_of_a_cluster_killed_in_the_middle_costs_time_but_no_result(tmp
                 os.kill(killed[0], signal.SIGKILL)
             time.sleep(0.05)
 
-    place = {"host": "127.0.0.1", "dashboard_address": None, "processes": True}
+    place = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, **place) as cluster,
         distributed.Client(cluster) as client,
