@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rlkit_mini.running import ExplorationResult, TrainingResult
 
 WIDTH = 80  # of a terminal
-WORKBOOK = dict.fromkeys(("bench", "grade", "report", "sweep"), "python -m rlkit_workbook")
+WORKBOOK = dict.fromkeys(("bench", "claims", "grade", "replicate", "report", "sweep"), "python -m rlkit_workbook")
 
 
 def _option(kind: Any, metavar: str, meaning: str = "") -> Any:

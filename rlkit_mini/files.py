@@ -78,7 +78,7 @@ def check_writable(folder: Path) -> None:
 def write_json(path: Path, content: Any, indent: int | None = 1) -> None:
     """Write a JSON file, whole or not at all."""
     with whole_file(path) as part:
-        part.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(content, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def write_csv(path: Path, names: Sequence[str], rows: Iterable[Sequence]) -> None:

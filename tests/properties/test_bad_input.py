@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from rlkit_mini import MAZES, Oracle, explore, fine_tune, load_dataset, train_offline
-from rlkit_mini.__main__ import main
+from rlkit_mini.__main__ import WORKBOOK, main
 from rlkit_mini.agents import ALGORITHMS, AWAC, BC, CQL, DQN, IQL, RND, RandomAgent
 from rlkit_mini.agents.awac import advantage_weights
 from rlkit_mini.agents.cql import cql_penalty
@@ -350,9 +350,8 @@ def test_the_table_is_long():
 
 def called(arguments, monkeypatch):
     """The command line that has this command, in this process."""
-    workbook = arguments[:1] and arguments[0] in ("bench", "grade", "report", "sweep")
     monkeypatch.setattr(sys, "argv", ["rlkit", *arguments])
-    (workbook_main if workbook else main)()
+    (workbook_main if arguments[0] in WORKBOOK else main)()
 
 
 TRAIN = ["train", "pointmass_easy_dqn", "--steps", "1", "--seeds", "1"]
@@ -413,7 +412,7 @@ def test_the_command_line_says_it_in_one_line_with_exit_code_two(arguments, word
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["bench", "grade", "report", "sweep"])
+@pytest.mark.parametrize("command", WORKBOOK)
 def test_a_command_of_the_workbook_answers_with_its_new_spelling(command, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["rlkit_mini", command, "pointmass_medium_cql"])
     with pytest.raises(SystemExit, match="2"):
