@@ -59,7 +59,7 @@ def test_a_part_that_was_made_with_other_settings_or_data_or_is_damaged_runs_aga
     assert ran() == []
     monkeypatch.setattr(report, "checksum", lambda dataset_id: "collected anew" if "easy" in dataset_id else "lazy")
     assert ran() == ["compare", "train"]
-    monkeypatch.setitem(report.AGENTS, "BC", (report.BC, {"learning_rate": 1e-3}))
+    monkeypatch.setitem(report.AGENTS, "BC", (report.BC, {"learning_rate": 1e-2}))
     assert ran() == ["compare"]
     row = EXPERIMENTS["pointmass_easy_dqn"].changed(batch_size=32)
     monkeypatch.setitem(report.EXPERIMENTS, row.name, row)
