@@ -8,6 +8,7 @@ from scipy.special import logsumexp, softmax
 
 from rlkit_mini import MAZES, Oracle, agents, plots, train_offline
 from rlkit_mini.__main__ import list_experiments
+from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.tables import Table, agent_row
 from rlkit_workbook.sweeps import Sweep
 from rlkit_workbook.widgets import live_trainer, scrub
@@ -43,7 +44,7 @@ def test_it_stands_in_tables_legends_and_on_sliders(name):
     oracle = Oracle(MAZES["medium"])
     agent = getattr(agents, name)(temperature=[0.05, 0.5], seeds=2)
     history = train_offline(agent, tiny_data(), 20, oracle, evaluations=2, progress=False)
-    assert name in repr(Table([agent_row(name, agent, oracle)]))
+    assert name in repr(Table([agent_row(name, Judgement.of(agent, oracle))]))
     _, ax = plots.new_figure()
     plots.draw_curve(ax, history.updates, history.returns, f"{name}, T 0.05")
     plots.label_axes(ax, "It learns", "updates", plots.RETURN, legend="lower right")
