@@ -5,15 +5,18 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rlkit_mini.agents.agent import Agent
-from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.evaluation.measures import bootstrap_interval, interquartile_mean
 from rlkit_mini.oracle import Oracle
+
+if TYPE_CHECKING:
+    from rlkit_mini.data.transitions import Transitions
 
 
 class Table:
@@ -53,8 +56,15 @@ def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(row.values()) + " |" for row in rows])
 
 
-def with_interval(values, digits: int = 1) -> str:
-    """Interquartile mean over seeds and its 95% bootstrap interval, in words: "-20.7 [-20.9, -20.6]"."""
+def with_interval(values: ArrayLike, digits: int = 1) -> str:
+    """Interquartile mean over seeds and its 95% bootstrap interval, in words: "-20.7 [-20.9, -20.6]".
+
+    Args:
+        values: (seeds,).
+
+    Raises:
+        ValueError: no values, or values that are not finite.
+    """
     low, high = bootstrap_interval(values)
     return f"{interquartile_mean(np.asarray(values)):.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
@@ -79,7 +89,7 @@ class Paired(NamedTuple):
         return f"{middle} [{low}, {high}], {'settled' if self.settled else 'not settled'}"
 
 
-def paired(a, b) -> Paired:
+def paired(a: ArrayLike, b: ArrayLike) -> Paired:
     """By how much a (seeds,) is above b (seeds,), of the same seeds in the same order.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -47,7 +48,11 @@ class Judgement:
 
     @classmethod
     def at_centres(cls, agent: Agent, oracle: Oracle, greedy: bool = True) -> Judgement:
-        """As `of`, in a fifth of the time, where only policy and beliefs are asked for: its truth is a coarser one."""
+        """As `of`, in a fifth of the time, where only policy and beliefs are asked for: its truth is a coarser one.
+
+        Raises:
+            ValueError: a member has another discount than the oracle.
+        """
         for setting in agent.settings:
             if setting.get("discount", oracle.discount) != oracle.discount:
                 wanted = f"expected the oracle's {oracle.discount}"
@@ -57,7 +62,7 @@ class Judgement:
             q_values = agent.q_values(oracle.observations).clamp(-MOST, MOST).cpu().numpy()
         return cls(oracle, policy, q_values)
 
-    def __getitem__(self, members) -> Judgement:
+    def __getitem__(self, members: int | Sequence[int] | np.ndarray) -> Judgement:
         """Of one member, or of several, as an array is indexed."""
         parts = {"policy": self.policy, "q_values": self.q_values, "at_points": self.at_points}
         parts = {name: None if part is None else part[members] for name, part in parts.items()}

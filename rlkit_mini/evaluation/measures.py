@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from rlkit_mini.pointmass import ACTIONS
+
+if TYPE_CHECKING:
+    from rlkit_mini.data.transitions import Transitions
 
 RESAMPLES = 2000  # of a bootstrap
 
@@ -15,6 +21,9 @@ def coverage(positions: np.ndarray, walls: np.ndarray) -> float:
     Args:
         positions: (n, 2) in cells.
         walls: (width, height) bool; each cell has 2 x 2 half-cells.
+
+    Raises:
+        ValueError: a position lies outside.
     """
     positions = np.asarray(positions, dtype=np.float64)
     if positions.shape[1:] != (2,) or not ((positions >= 0) & (positions <= walls.shape)).all():
@@ -25,8 +34,8 @@ def coverage(positions: np.ndarray, walls: np.ndarray) -> float:
     return float(visited.sum() / (4 * (~walls).sum()))
 
 
-def coverage_curve(runs, steps) -> np.ndarray:
-    """Coverage (points, runs) of each run's first `steps` (points,) steps; `runs` are `Transitions`, one a member."""
+def coverage_curve(runs: Sequence[Transitions], steps: Iterable[int]) -> np.ndarray:
+    """Coverage (evaluations, members) of the first `steps` (evaluations,) steps of each member's run."""
     return np.array([[coverage(run[:count].positions, run.maze.walls) for run in runs] for count in steps])
 
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import StrMethodFormatter
 
@@ -13,10 +19,13 @@ from rlkit_mini.plots.style import GRID, INK, RETURN, label_of, style_of
 REFERENCES = {"J*": "oracle", "random": "random", "behaviour": "BC"}  # lines that have an algorithm's colour
 
 
-def draw_curve(ax, x, values, label: str, worst: bool = False, **style):
-    """Interquartile mean of values (points, seeds) with its 95% bootstrap band; the line and the band.
+def draw_curve(
+    ax: Axes, x: Sequence[float], values: np.ndarray, label: str, worst: bool = False, **style
+) -> tuple[Line2D, PolyCollection]:
+    """Interquartile mean of numbers over seeds with its 95% bootstrap band; the line and the band.
 
     Args:
+        x, values: (evaluations,) and (evaluations, seeds).
         label: begins with the algorithm, which gives the colour and marker.
         worst: also draw the seed that ends lowest, thin.
         style: of the line, in place of the algorithm's.
@@ -32,10 +41,12 @@ def draw_curve(ax, x, values, label: str, worst: bool = False, **style):
     return line, band
 
 
-def draw_settings(ax, values, returns, label: str, shift: float = 0.0, **style):
+def draw_settings(
+    ax: Axes, values: Sequence, returns: np.ndarray, label: str, shift: float = 0.0, **style
+) -> tuple[Line2D, LineCollection, Line2D]:
     """Exact return against a hyperparameter (or any other list, such as data sizes), evenly spaced.
 
-    Every seed is a dot; the line joins the interquartile means, with 95% bootstrap intervals.
+    Every seed is a dot; the line joins the interquartile means, with 95% bootstrap intervals. Dots, intervals, line.
 
     Args:
         values: of the hyperparameter, (values,); they become the tick labels.
@@ -54,17 +65,21 @@ def draw_settings(ax, values, returns, label: str, shift: float = 0.0, **style):
     return dots, bars, means
 
 
-def highlight(ax, place: float) -> Rectangle:
+def highlight(ax: Axes, place: float) -> Rectangle:
+    """A box around one of the settings that `draw_settings` has drawn, the first at place 0."""
     style = {"color": "#ffc935", "alpha": 0.4, "linewidth": 0, "zorder": 0.5}
     return ax.add_patch(Rectangle((place - 0.42, 0), 0.84, 1, transform=ax.get_xaxis_transform(), **style))
 
 
-def draw_phases(ax, returns, rows, columns, limits: tuple[float, float], bar: bool = True):
+def draw_phases(
+    ax: Axes, returns: np.ndarray, rows: Sequence, columns: Sequence, limits: tuple[float, float], bar: bool = True
+) -> AxesImage:
     """A table of returns (rows, columns, seeds) as a phase diagram: in each cell the median and, small, the worst seed.
 
     Args:
         rows, columns: their names.
         limits: (low, high) of the colours, the same for diagrams that are compared.
+        bar: whether a colour bar stands beside it.
     """
     returns = np.asarray(returns, dtype=np.float64)
     middle, worst = np.median(returns, axis=-1), returns.min(axis=-1)
@@ -84,7 +99,7 @@ def draw_phases(ax, returns, rows, columns, limits: tuple[float, float], bar: bo
     return image
 
 
-def draw_references(ax, references: dict[str, float]) -> None:
+def draw_references(ax: Axes, references: dict[str, float]) -> None:
     """Labelled horizontal lines such as {"J*": -20.2, "behaviour": -24.0}; draw them last, labels keep apart.
 
     One that is not finite, such as the mean return of data without a finished episode, is left out.

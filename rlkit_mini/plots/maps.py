@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import ListedColormap, LogNorm
+from matplotlib.image import AxesImage
 from matplotlib.patches import Circle
+from matplotlib.quiver import Quiver
 from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 
 from rlkit_mini.mazes import Maze
@@ -13,14 +20,15 @@ from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots.style import GOAL, INK, QUIET, START, WALL, shades
 from rlkit_mini.pointmass import ACTIONS, at_goal
 
+if TYPE_CHECKING:
+    from rlkit_mini.data.transitions import Transitions
+
 # Without the ends that look like wall, or like places without a value
 VALUES = ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0.2, 1, 256)))
-
-
 VISITS = ListedColormap(matplotlib.colormaps["Blues"](np.linspace(0.15, 0.95, 256)))
 
 
-def draw_maze(ax, maze: Maze, ticks: bool = True) -> None:
+def draw_maze(ax: Axes, maze: Maze, ticks: bool = True) -> None:
     """Walls, start (S) and goal (G, the disc that ends an episode), x right and y up, in cells."""
     width, height = maze.shape
     walls = np.where(maze.walls, 1.0, np.nan).T
@@ -54,7 +62,15 @@ def map_limits(oracle: Oracle, *maps: np.ndarray, centred: bool = False) -> tupl
     return (-reach, reach) if centred else (float(low), float(max(high, low + 1e-6)))
 
 
-def draw_map(ax, oracle: Oracle, values, label: str, limits=None, diverging: bool = False, ticks: bool = True):
+def draw_map(
+    ax: Axes,
+    oracle: Oracle,
+    values: np.ndarray,
+    label: str,
+    limits: tuple[float, float] | None = None,
+    diverging: bool = False,
+    ticks: bool = True,
+) -> AxesImage:
     """Values (sub-cells,) as a coloured map of the maze with a colour bar; the image.
 
     Args:
@@ -70,7 +86,9 @@ def draw_map(ax, oracle: Oracle, values, label: str, limits=None, diverging: boo
     return image
 
 
-def draw_visits(ax, maze: Maze, positions: np.ndarray, limit: float | None = None, ticks: bool = True):
+def draw_visits(
+    ax: Axes, maze: Maze, positions: np.ndarray, limit: float | None = None, ticks: bool = True
+) -> AxesImage:
     """How often positions (n, 2) lie in each half-cell, in colours of a logarithmic scale up to `limit`; the image."""
     seen = visits_on_grid(maze, positions)
     norm = LogNorm(1, max(limit or np.nanmax(seen), 2))
@@ -88,7 +106,7 @@ def visits_on_grid(maze: Maze, positions: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, counts, np.nan)
 
 
-def _draw_bar(ax, image, label: str, extend: str):
+def _draw_bar(ax: Axes, image: AxesImage, label: str, extend: str) -> Colorbar:
     """A colour bar as high as the map, its ends pointed where values may lie beyond."""
     bar = ax.figure.colorbar(image, cax=ax.inset_axes([1.03, 0, 0.04, 1]), extend=extend, extendfrac=0.03)
     bar.set_label(label, fontsize=9, color=INK)
@@ -97,7 +115,7 @@ def _draw_bar(ax, image, label: str, extend: str):
     return bar
 
 
-def draw_arrows(ax, oracle: Oracle, probabilities):
+def draw_arrows(ax: Axes, oracle: Oracle, probabilities: np.ndarray) -> Quiver:
     """Where a policy (sub-cells, 5) goes on average in each half-cell (or cell of a large maze); a dot: nowhere."""
     places, moves, size = directions(oracle, probabilities)
     style = {"units": "xy", "width": 0.13 * size, "headwidth": 3.4, "headlength": 3.4, "minlength": 2.2}
@@ -105,8 +123,8 @@ def draw_arrows(ax, oracle: Oracle, probabilities):
     return ax.quiver(*places.T, *moves.T, angles="xy", scale_units="xy", scale=1.0, headaxislength=3.2, **style)
 
 
-def directions(oracle: Oracle, probabilities) -> tuple[np.ndarray, np.ndarray, float]:
-    """Places and arrows (n, 2) of a policy and their distance, in cells."""
+def directions(oracle: Oracle, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Places and arrows (n, 2) of a policy (sub-cells, 5) and their distance, in cells."""
     size = 0.5 if max(oracle.maze.shape) <= 12 else 1.0
     centres = oracle.maze.positions(oracle.observations)
     _, owner, counts = np.unique(np.floor(centres / size), axis=0, return_inverse=True, return_counts=True)
@@ -118,7 +136,7 @@ def directions(oracle: Oracle, probabilities) -> tuple[np.ndarray, np.ndarray, f
     return places, 0.72 * size * np.where(length > 0.2, moves / np.maximum(length, 0.2), 0.0), size
 
 
-def draw_paths(ax, data, episodes=5) -> None:
+def draw_paths(ax: Axes, data: Transitions, episodes: int | Collection[int] = 5) -> None:
     """The paths of some episodes of `Transitions`, early ones light, each ended by a dot (goal) or a cross (cut off).
 
     Args:

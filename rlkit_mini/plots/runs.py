@@ -44,7 +44,7 @@ def draw_exploration(results: dict) -> Figure:
     return figure
 
 
-def draw_fine_tuning(summaries: dict[str, dict]):
+def draw_fine_tuning(summaries: dict[str, dict]) -> Figure:
     """Returns of fine-tunings by label, before and after they go online, each beside its control, which never does.
 
     Args:
@@ -70,7 +70,7 @@ def draw_fine_tuning(summaries: dict[str, dict]):
     label_axes(
         ax,
         f"What did the acting add? Only what the control lacks ({data}; thin: worst seed)",
-        "updates (online: one a step)",
+        "updates (online: one per step)",
         RETURN,
         "center right",
     )

@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -41,7 +42,9 @@ def to_png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
-def new_figure(rows: int = 1, columns: int = 1, width: float = 9.0, height: float = 4.0):
+def new_figure(
+    rows: int = 1, columns: int = 1, width: float = 9.0, height: float = 4.0
+) -> tuple[Picture, Axes | np.ndarray]:
     """An empty figure in the workbook's style: the figure and its axes (one, or an array as `subplots` gives it).
 
     Args:
@@ -60,7 +63,7 @@ def new_figure(rows: int = 1, columns: int = 1, width: float = 9.0, height: floa
     return figure, axes
 
 
-def label_axes(ax, title: str, x: str = "", y: str = "", legend: str = "") -> None:
+def label_axes(ax: Axes, title: str, x: str = "", y: str = "", legend: str = "") -> None:
     """Title (what to see, wrapped), axis labels with units, and a legend at the place named, such as "lower right"."""
     letters = int((ax.figure.get_figwidth() / ax.get_gridspec().ncols - 0.8) * 72 / 6.3)  # of 6.3 points each
     ax.set_title(textwrap.fill(title, letters), loc="left", fontsize=10.5, fontweight="bold", color=INK)
@@ -101,7 +104,7 @@ def shades(algorithm: str, count: int) -> list[tuple[float, float, float]]:
     return [tuple(1 - share * (1 - color)) for share in np.linspace(0.35, 1, count)]
 
 
-def label_of(value) -> str:
+def label_of(value: float | str) -> str:
     """A setting as figures and sliders show it: 0.1 is "0.1", 1.0 is "1"; of a data set's name the part that tells."""
     is_number = isinstance(value, (int, float, np.number))
     return f"{value:g}" if is_number else str(value).removeprefix("pointmass/").removesuffix("-v0")
