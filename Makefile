@@ -8,7 +8,7 @@ STUDENT := student
 export OMP_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: setup lab app test test-slow coverage lint claims replicate notebooks student datasets clean
+.PHONY: setup lab app test test-slow coverage lint claims replicate notebooks student datasets peer-jax clean
 
 setup: .venv/ready
 
@@ -76,7 +76,16 @@ student: setup
 datasets: setup
 	$(BIN)/python -m rlkit_workbook.studies.collecting --overwrite
 
+# How long trainings take, beside JAX, which has an environment of its own; about an hour, of all cores
+peer-jax: setup .venv-jax/ready
+	$(BIN)/python -m rlkit_workbook bench --rounds 3 --jax .venv-jax/bin/python --publish
+
+.venv-jax/ready: Makefile
+	$(PYTHON) -m venv .venv-jax
+	.venv-jax/bin/python -m pip install --quiet jax==0.10.2
+	touch .venv-jax/ready
+
 clean:
-	rm -rf .venv build dist .coverage* .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-jax build dist .coverage* .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

@@ -88,23 +88,25 @@ def report(
 
 
 def bench(
-    seconds: float = 1.0,
     device: Annotated[str, arg(metavar="DEVICE")] = "cpu",
+    rounds: int = 1,
+    jax: Annotated[Path | None, arg(metavar="PYTHON", help_behavior_hint="")] = None,
     out: Path = Path("results/bench"),
     publish: bool = False,
 ) -> None:
-    """Measure how long trainings take on this machine; some minutes.
+    """Measure how long trainings take on this machine; about ten minutes.
 
     Args:
-        seconds: to measure each rate.
         device: that populations train on, such as cuda.
+        rounds: of each training, of which the median is taken.
+        jax: of an environment with JAX, to train the same there in turn; `make peer-jax` makes one.
         out: where tables and data go.
         publish: also put the tables into figures/BENCH.md, with the data beside it.
     """
     from rlkit_workbook.studies.speed.bench import markdown, run_benchmark
 
     check_writable(out)
-    results = run_benchmark(seconds, device)
+    results = run_benchmark(device, rounds, jax)
     for folder in [out] + [RESULTS] * publish:
         write_json(folder / "bench.json", results)
     _show("bench", markdown(results), out, publish)

@@ -1,6 +1,8 @@
 """The benchmark measures what it says; how fast anything is, no test asks."""
 
 import json
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -46,23 +48,53 @@ def test_solved_means_every_member_near_the_best():
     assert never == {"seconds": None, "updates": 500}
 
 
-def test_everything_is_measured_and_has_its_table(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(bench, "MEMBERS", {"cpu": (1, 2)})
-    monkeypatch.setattr(bench, "UPDATES", (3, 6))
+@pytest.fixture
+def small(monkeypatch):
+    """A benchmark of seconds, in as many threads as there are."""
+    monkeypatch.setattr(bench, "MEMBERS", {"cpu": (1, 2, 3)})
+    monkeypatch.setattr(bench, "UPDATES", 3)
+    monkeypatch.setattr(bench, "FURTHER_UPDATES", (6,))
+    monkeypatch.setattr(bench.torch, "set_num_threads", lambda threads: None)
+
+
+def test_everything_is_measured_and_has_its_table(small, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(bench, "MAZES", {"easy": MAZES["easy"]})
     monkeypatch.setattr(bench, "until_solved", lambda *_: {"seconds": None, "updates": 7})
-    monkeypatch.setattr("sys.argv", ["rlkit_workbook", "bench", "--seconds", "0.01", "--out", str(tmp_path)])
+    monkeypatch.setattr("sys.argv", ["rlkit_workbook", "bench", "--out", str(tmp_path)])
     command_line.main()
     results = json.loads((tmp_path / "bench.json").read_text())
-    *populations, plain = results["updates"]
-    assert [row["agent"] for row in populations] == ["BC", "DQN", "CQL", "AWAC", "IQL"]
-    assert all(row["1"] > 0 and row["2"] > 0 for row in populations)
-    assert (plain["agent"], plain["2"]) == ("CQL in a plain loop", None)
-    assert [row["members"] for row in results["growth"]] == [1, 2]
-    assert all(row["3 updates"] > 0 and row["6 updates"] > 0 for row in results["growth"])
+    *trainings, plain = results["trainings"]
+    assert [(row["agent"], row["members"]) for row in trainings] == [
+        (agent, members) for agent in ("BC", "DQN", "CQL", "AWAC", "IQL") for members in (1, 2, 3)
+    ]
+    assert plain["agent"].startswith("CQL in a plain loop")
+    for row in results["trainings"]:
+        assert row["member-updates per second"] == pytest.approx(3 * row["members"] / row["seconds"], rel=0.01, abs=1)
     (easy,) = results["mazes"]
     assert all(value > 0 for name, value in easy.items() if name != "maze")
     assert bench.markdown(results) in capsys.readouterr().out
+
+
+def test_jax_trains_the_same_in_turn(small, tmp_path):
+    """A stand-in for its Python: it notes what it is asked for, and says 1,000 seconds, of CQL a thousandth."""
+    peer = tmp_path / "python"
+    peer.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\ncase "$*" in *CQL*) echo 0.001;; *) echo 1000;; esac\n')
+    peer.chmod(0o755)
+    rows = [row for row in bench.measure_trainings(rounds=2, jax=peer) if row[bench.RATIO]]
+    asked = [line.split()[2:] for line in (tmp_path / "asked").read_text().splitlines()]
+    told = [[f"--agent={row['agent']}", f"--members={row['members']}", f"--updates={row['updates']}"] for row in rows]
+    assert asked == [arguments for arguments in told for _ in range(2)]
+    assert {row["agent"] for row in rows} == set(bench.IN_JAX)
+    assert [row["members"] for row in rows if row["updates"] == 6] == [1, 2, 3]
+    for row in rows:
+        assert row[bench.RATIO] == pytest.approx(row["JAX, seconds"] / row["seconds"])
+    tables = bench.markdown({"machine": [{}], "trainings": rows, "solved": rows, "mazes": rows})
+    assert "JAX is sooner, members x updates: CQL 1 x 3 (" in tables
+
+
+def test_a_peer_without_jax_is_told():
+    with pytest.raises(RuntimeError, match="the peer ended with code 1"):
+        bench.jax_seconds(Path(sys.executable), load_dataset("pointmass/medium-rnd-1000-v0"), "DQN", 1, 1)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

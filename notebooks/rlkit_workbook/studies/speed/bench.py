@@ -1,10 +1,15 @@
-"""How long training takes on this machine: `python -m rlkit_workbook bench`."""
+"""How long training takes on this machine, alone or beside JAX: `python -m rlkit_workbook bench`."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
+import os
 import platform
+import shutil
+import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +27,8 @@ from rlkit_mini.data.transitions import Batch, Transitions
 from rlkit_mini.tables import markdown_table
 
 MEMBERS = {"cpu": (1, 8, 32, 128), "cuda": (1, 32, 256, 1024, 4096)}
-UPDATES = (1000, 4000, 10_000)
+UPDATES, FURTHER_UPDATES = 4000, (1000, 20_000, 100_000)
+IN_JAX, RATIO = ("DQN", "CQL", "AWAC", "IQL"), "JAX's time over ours"
 SOLVED = (  # data, who, agent, settings
     ("easy-rnd", "8 seeds of CQL, α 0.1", CQL, {"seeds": 8, "alpha": 0.1}),
     ("medium-rnd", "8 seeds of CQL, α 0.1", CQL, {"seeds": 8, "alpha": 0.1}),
@@ -31,8 +37,7 @@ SOLVED = (  # data, who, agent, settings
     ("hard-near-expert", "8 seeds of CQL, α 1", CQL, {"seeds": 8, "alpha": 1.0}),
 )
 CAPTIONS = {
-    "updates": "**Updates.** Member-updates per second, by members.",
-    "growth": "**Trainings.** Seconds from the call to trained and exactly evaluated agents, CQL, by members.",
+    "trainings": "**Trainings.** Seconds from the call to trained agents.",
     "solved": "**Until solved.** Seconds of training until every seed's exact return, looked at every 250 updates, is "
     "within 10% of J\\*.",
     "mazes": "**Mazes.** Steps per second of 1 and of 1,024 environments; seconds of the oracle.",
@@ -65,7 +70,7 @@ def machine(device: str) -> dict[str, str | int]:
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
         "processor": names[0] if names else platform.processor() or platform.machine(),
-        "threads of torch": torch.get_num_threads(),
+        "cores": os.cpu_count() or 1,
         "accelerator": "none" if device == "cpu" else torch.cuda.get_device_name(device),
         "torch": torch.__version__,
         "python": platform.python_version(),
@@ -107,30 +112,49 @@ class PlainLoop:
             return np.eye(5)[self.critic(torch.from_numpy(observations)).argmax(dim=-1).numpy()]
 
 
-def measure_updates(seconds: float, device: str) -> Iterator[dict]:
-    """Member-updates per second of every algorithm's populations with default settings, and of the plain loop."""
-    data = load_dataset("pointmass/medium-rnd-v0")
-    for name, algorithm in offline().items():
-        row = {"agent": name}
-        for members in MEMBERS[torch.device(device).type]:
-            agent = algorithm.load()(seeds=members, device=device)
-            train = functools.partial(train_offline, agent, data, progress=False)
-            row[f"{members:,}"] = round(members * rate(train, seconds, device))
+def threads_for(members: int) -> int:
+    """With which a population trains soonest: a second one helps from some 32 members on."""
+    return 1 if members < 32 else min(2, os.cpu_count() or 1)
+
+
+def our_seconds(data: Transitions, name: str, members: int, updates: int, device: str) -> float:
+    """From the call to trained agents."""
+    torch.set_num_threads(threads_for(members))
+    make_agent = offline()[name].load()
+    return seconds_of(
+        lambda: train_offline(make_agent(seeds=members, device=device), data, updates, progress=False), device
+    )
+
+
+def jax_seconds(python: Path, data: Transitions, name: str, members: int, updates: int) -> float:
+    """The same in JAX, compiling included: `peer_jax.py`, run by the Python of an environment that has JAX."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.savez(f"{folder}/data.npz", **{column: getattr(data, column).numpy() for column in Batch._fields})
+        options = [f"{folder}/data.npz", f"--agent={name}", f"--members={members}", f"--updates={updates}"]
+        peer = [python, Path(__file__).with_name("peer_jax.py"), *options]
+        outcome = subprocess.run(peer, stdout=subprocess.PIPE, text=True)
+    if outcome.returncode:
+        raise RuntimeError(f"the peer ended with code {outcome.returncode}; what it said is above")
+    return float(outcome.stdout)
+
+
+def measure_trainings(device: str = "cpu", rounds: int = 1, jax: Path | None = None) -> Iterator[dict]:
+    """Medians of each algorithm's trainings, and of a plain loop's; with JAX in turn, and CQL's growth over updates."""
+    data, populations = load_dataset("pointmass/medium-rnd-v0"), MEMBERS[torch.device(device).type]
+    growth = itertools.product(["CQL"], populations[:3], FURTHER_UPDATES) if jax else ()
+    for name, members, updates in [*itertools.product(offline(), populations, [UPDATES]), *growth]:
+        work, beside = (data, name, members, updates), jax if name in IN_JAX else None
+        turns = [(our_seconds(*work, device), jax_seconds(jax, *work) if beside else 0) for _ in range(rounds)]
+        ours, theirs = map(statistics.median, zip(*turns, strict=True))
+        row = {"agent": name, "members": members, "updates": updates, "threads": threads_for(members), "seconds": ours}
+        row["member-updates per second"] = round(members * updates / ours)
+        if jax:
+            row |= {"JAX, seconds": theirs or None, RATIO: theirs / ours or None}
         yield row
-    yield dict.fromkeys(row) | {"agent": "CQL in a plain loop", "1": round(rate(PlainLoop(data).train, seconds))}
-
-
-def measure_growth(device: str) -> Iterator[dict]:
-    """Seconds of CQL's trainings, by members and updates."""
-    data = load_dataset("pointmass/medium-rnd-v0")
-    oracle = Oracle(data.maze)
-
-    def train(members: int, updates: int) -> None:
-        train_offline(CQL(seeds=members, device=device), data, updates, oracle, evaluations=1, progress=False)
-
-    for members in MEMBERS[torch.device(device).type]:
-        taken = {f"{n:,} updates": seconds_of(functools.partial(train, members, n), device) for n in UPDATES}
-        yield {"members": members} | taken
+    torch.set_num_threads(1)
+    ours = seconds_of(lambda: PlainLoop(data).train(UPDATES))
+    plain = {"agent": "CQL in a plain loop, course", "members": 1, "updates": UPDATES, "seconds": ours}
+    yield dict.fromkeys(row) | plain | {"member-updates per second": round(UPDATES / ours)}
 
 
 def until_solved(train: Callable[[int], object], policy: Callable, oracle: Oracle, limit: int = 20_000) -> dict:
@@ -155,7 +179,7 @@ def measure_solving() -> Iterator[dict]:
     yield {"data": "medium-rnd", "who": "1 seed of CQL, α 0.1, in a plain loop"} | found
 
 
-def measure_mazes(seconds: float) -> Iterator[dict]:
+def measure_mazes(seconds: float = 1.0) -> Iterator[dict]:
     """Steps per second of each maze's environments, and seconds that its oracle takes."""
     for maze in MAZES.values():
         row = {"maze": maze.name}
@@ -177,31 +201,34 @@ def measure_mazes(seconds: float) -> Iterator[dict]:
         yield row
 
 
-def run_benchmark(seconds: float = 1.0, device: str = "cpu") -> dict[str, list[dict]]:
-    """All tables, ready for JSON; `seconds` per measured rate."""
-    if not 0 < seconds < math.inf:
-        raise ValueError(f"seconds is {seconds}; expected more than 0")
+def run_benchmark(device: str = "cpu", rounds: int = 1, jax: Path | None = None) -> dict[str, list[dict]]:
+    """All tables, ready for JSON; `jax` is the Python of an environment that has it."""
     DQN(device=device)  # says at once where there is no such device
+    if rounds < 1:
+        raise ValueError(f"rounds is {rounds}; expected at least 1")
+    if jax and not shutil.which(jax):
+        raise ValueError(f"jax is {jax}; expected a Python that can be run; `make peer-jax` makes one")
     return {
         "machine": [machine(device)],
-        "updates": [*measure_updates(seconds, device)],
-        "growth": [*measure_growth(device)],
+        "trainings": [*measure_trainings(device, rounds, jax)],
         "solved": [*measure_solving()],
-        "mazes": [*measure_mazes(seconds)],
+        "mazes": [*measure_mazes()],
     }
 
 
 def markdown(results: dict[str, list[dict]]) -> str:
     """The tables of figures/BENCH.md."""
     (made_on,) = results["machine"]
-    tables = [
-        f"{caption}\n\n{markdown_table([{name: _worded(cell) for name, cell in row.items()} for row in results[name]])}"
-        for name, caption in CAPTIONS.items()
-    ]
-    return "\n\n".join([f"Measured on: {', '.join(f'{name} {value}' for name, value in made_on.items())}.", *tables])
+    lines = [f"Measured on: {', '.join(f'{name} {value}' for name, value in made_on.items())}."]
+    for name, caption in CAPTIONS.items():
+        rows = [{column: _worded(cell) for column, cell in row.items()} for row in results[name]]
+        lines += [caption, markdown_table(rows)]
+    sooner = [row for row in results["trainings"] if (row.get(RATIO) or 1) < 1]
+    words = [f"{row['agent']} {row['members']:,} x {row['updates']:,} ({row[RATIO]:.2f})" for row in sooner]
+    return "\n\n".join(lines + [f"JAX is sooner, members x updates: {', '.join(words)}."] * bool(words))
 
 
 def _worded(cell: str | float | None) -> str:
     if isinstance(cell, float):
-        return f"{cell:.1f}" if cell > 1 else f"{cell:.3f}"
+        return f"{cell:.2f}" if cell < 10 else f"{cell:.0f}"
     return "–" if cell is None else cell if isinstance(cell, str) else f"{cell:,}"
