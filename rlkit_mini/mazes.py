@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rlkit_mini.names import Catalogue
 
@@ -40,7 +41,7 @@ class Maze:
         """Observations (n, 2) float32 in [0, 1] of positions (n, 2): position over map shape."""
         return (positions / self.shape).astype(np.float32)
 
-    def positions(self, observations: np.ndarray) -> np.ndarray:
+    def positions(self, observations: ArrayLike) -> np.ndarray:
         """Positions (n, 2) float64 of observations (n, 2), the inverse of `observe` up to float32."""
         return np.asarray(observations, dtype=np.float64) * self.shape
 
@@ -120,10 +121,15 @@ MAZES = Catalogue(
 )
 
 
-def half_cells(maze: Maze, observations) -> np.ndarray:
-    """The number of the half-cell (...,) in which each observation (..., 2) lies, walls counted too."""
-    cells = np.floor(2 * maze.positions(observations)).astype(int)
-    x, y = np.moveaxis(np.clip(cells, 0, 2 * np.array(maze.shape) - 1), -1, 0)
+def half_cells(maze: Maze, observations: ArrayLike) -> np.ndarray:
+    """The number of the half-cell (...,) in which each observation (..., 2) lies, those in walls counted too."""
+    return half_cells_at(maze, maze.positions(observations))
+
+
+def half_cells_at(maze: Maze, positions: ArrayLike) -> np.ndarray:
+    """As `half_cells`, of positions (..., 2) in cells; the maze's far border belongs to the last half-cells."""
+    places = np.floor(2 * np.asarray(positions)).astype(int)
+    x, y = np.moveaxis(np.clip(places, 0, 2 * np.array(maze.shape) - 1), -1, 0)
     return x * 2 * maze.shape[1] + y
 
 
@@ -135,10 +141,11 @@ def blocks(maze: Maze) -> list[tuple[float, float]]:
 
 
 def block_size(maze: Maze) -> int:
+    """In cells."""
     return 1 if max(maze.shape) <= 12 else 2
 
 
-def in_block(maze: Maze, place: tuple[float, float], positions: np.ndarray) -> np.ndarray:
+def in_block(maze: Maze, place: tuple[float, float], positions: ArrayLike) -> np.ndarray:
     """Whether positions (..., 2) lie in the block of a place: (...,) bool."""
     size = block_size(maze)
     return (np.floor(np.asarray(positions) / size) == np.floor(np.array(place) / size)).all(axis=-1)

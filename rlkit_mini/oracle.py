@@ -24,7 +24,7 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from rlkit_mini.files import whole_file
-from rlkit_mini.mazes import Maze, check_maze
+from rlkit_mini.mazes import Maze, check_maze, half_cells, half_cells_at
 from rlkit_mini.pointmass import ACTIONS, NOISE_SCALE, SUBSTEPS, transition
 
 RESOLUTION = {"easy": 8, "medium": 8, "hard": 2, "veryhard": 4}  # what half-trained policies need to be judged fairly
@@ -107,12 +107,9 @@ class Oracle:
             raise ValueError(f"observations and actions of shapes {shapes}; expected (n, 2), and (n,) from 0 to 4")
         if not (np.abs(np.asarray(observations) - 0.5) <= 0.5).all():
             raise ValueError("there are observations outside the maze; expected numbers in [0, 1]")
-        half_cells = np.floor(2 * self.maze.positions(observations)).astype(int)
-        half_cells = np.minimum(half_cells, 2 * np.array(self.maze.shape) - 1)
-        seen = np.zeros((2 * self.maze.shape[0], 2 * self.maze.shape[1], len(ACTIONS)), dtype=bool)
-        seen[half_cells[:, 0], half_cells[:, 1], actions.astype(int)] = True
-        here = np.floor(2 * (self.cells + 0.5) / self.resolution).astype(int)
-        return self._best_return(seen[here[:, 0], here[:, 1]])
+        seen = np.zeros((4 * self.maze.walls.size, len(ACTIONS)), dtype=bool)
+        seen[half_cells(self.maze, observations), actions.astype(int)] = True
+        return self._best_return(seen[half_cells_at(self.maze, (self.cells + 0.5) / self.resolution)])
 
     def policy_towards(self, places: np.ndarray) -> np.ndarray:
         """Probabilities (sub-cells, 5) of the policy that gets to some of the sub-cells soonest, past the goal.

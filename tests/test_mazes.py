@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import label
 
-from rlkit_mini.mazes import MAZES, Maze
+from rlkit_mini.mazes import MAZES, Maze, half_cells, half_cells_at
 from rlkit_mini.names import UnknownNameError
 
 HOMEWORK = {  # scale, start, goal, goal_radius, horizon, map
@@ -76,3 +76,15 @@ def test_an_unknown_maze_is_answered_with_the_closest_names_on_one_line(name, cl
     assert str(caught.value) == f"unknown maze {name!r}; did you mean {closest}?"
     assert len(str(caught.value).splitlines()) == 1
     assert isinstance(caught.value, KeyError)
+
+
+def test_half_cells_are_four_to_a_cell_and_the_far_border_belongs_to_the_last():
+    maze = MAZES["medium"]
+    places = np.array([[0.0, 0.0], [0.0, 0.6], [0.6, 0.0], [6.0, 6.0]])
+    assert half_cells_at(maze, places).tolist() == [0, 1, 12, 143]
+    assert half_cells(maze, maze.observe(places)).tolist() == [0, 1, 12, 143]
+
+
+def test_every_half_cell_of_a_maze_has_a_number_of_its_own(maze):
+    centres = np.stack(np.meshgrid(*(np.arange(0.25, size, 0.5) for size in maze.shape), indexing="ij"), axis=-1)
+    assert half_cells_at(maze, centres).ravel().tolist() == list(range(4 * maze.walls.size))

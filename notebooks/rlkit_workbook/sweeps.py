@@ -20,7 +20,7 @@ from rlkit_mini.evaluation.judging import Judgement, median_member
 from rlkit_mini.evaluation.measures import coverage_curve
 from rlkit_mini.exploration import explore
 from rlkit_mini.files import whole_file
-from rlkit_mini.mazes import MAZES
+from rlkit_mini.mazes import MAZES, half_cells
 from rlkit_mini.names import Catalogue
 from rlkit_mini.oracle import Oracle, shared_oracle
 from rlkit_mini.pointmass import ACTIONS
@@ -288,16 +288,15 @@ def _median_members(scores: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 WORST = -20.0  # the discounted value of never arriving: lower beliefs are kept as this
 
 
-def on_half_cells(oracle: Oracle) -> tuple[Oracle, np.ndarray]:
-    """An oracle whose sub-cells are the half-cells, and which of them holds each sub-cell of the maze's own oracle."""
-    half = shared_oracle(oracle.maze, oracle.discount, 2)
-    return half, half.sub_cells(oracle.observations)
+def half_cells_of(oracle: Oracle) -> np.ndarray:
+    """(sub-cells,) which of the maze's free half-cells holds each sub-cell."""
+    return np.unique(half_cells(oracle.maze, oracle.observations), return_inverse=True)[1]
 
 
 def restore(algorithm: str, maze: str, arrays: Mapping[str, np.ndarray]) -> Sweep:
     """A sweep as the slider takes it, of what `compress` kept."""
     oracle = shared_oracle(MAZES[maze])
-    _, owners = on_half_cells(oracle)
+    owners = half_cells_of(oracle)
     values, true = (WORST * (1 - arrays[name][..., owners] / np.float32(255)) for name in ("believed", "true"))
     return Sweep(
         algorithm=algorithm,

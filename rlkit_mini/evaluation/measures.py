@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 RESAMPLES = 2000  # of a bootstrap
 
 
+# The solution of an exercise, and so written out where `mazes.half_cells_at` would do
 def coverage(positions: np.ndarray, walls: np.ndarray) -> float:
     """Share of a maze's free half-cells that hold at least one of the positions.
 

@@ -25,6 +25,19 @@ def half_cell_steps(data: Transitions) -> tuple[np.ndarray, ...]:
     return here, data.actions.numpy(), data.rewards.numpy(), there, data.terminations.numpy()
 
 
+def times_tried(data: Transitions) -> np.ndarray:
+    """How often a data set has each action in each half-cell: (half-cells, 5) integers."""
+    counts = np.zeros((4 * data.maze.walls.size, len(ACTIONS)), dtype=int)
+    np.add.at(counts, (half_cells(data.maze, data.observations), data.actions.numpy()), 1)
+    return counts
+
+
+def share_untried(agent: Agent, data: Transitions) -> np.ndarray:
+    """Of the data's states, the share whose greedy action the data never has in that half-cell: (members,)."""
+    greedy = agent.policy(data.observations).argmax(dim=-1).cpu().numpy()  # (members, transitions)
+    return (times_tried(data)[half_cells(data.maze, data.observations), greedy] == 0).mean(axis=-1)
+
+
 def half_cell_policy(agent: Agent, oracle: Oracle) -> np.ndarray:
     """Greedy policies (members, half-cells, 5) of a population: the average over the sub-cells of each half-cell."""
     policy = agent.policy(oracle.observations).cpu().numpy()

@@ -15,7 +15,7 @@ from matplotlib.patches import Circle
 from matplotlib.quiver import Quiver
 from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 
-from rlkit_mini.mazes import Maze
+from rlkit_mini.mazes import Maze, half_cells_at
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots.style import GOAL, INK, QUIET, START, WALL, shades
 from rlkit_mini.pointmass import ACTIONS, at_goal
@@ -102,8 +102,8 @@ def draw_visits(
 
 def visits_on_grid(maze: Maze, positions: np.ndarray) -> np.ndarray:
     """How many of positions (n, 2) lie in each half-cell (2 width, 2 height); nan where none does."""
-    counts, *_ = np.histogram2d(*positions.T, bins=[np.linspace(0, size, 2 * size + 1) for size in maze.shape])
-    return np.where(counts > 0, counts, np.nan)
+    counts = np.bincount(half_cells_at(maze, positions), minlength=4 * maze.walls.size)
+    return np.where(counts > 0, counts, np.nan).reshape(2 * maze.shape[0], 2 * maze.shape[1])
 
 
 def _draw_bar(ax: Axes, image: AxesImage, label: str, extend: str) -> Colorbar:

@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 
 from rlkit_mini import MAZES, Oracle
 from rlkit_mini.agents import BC, DQN
-from rlkit_mini.evaluation.tabular import EmpiricalMDP, fqe_backup, half_cell_policy
+from rlkit_mini.evaluation.tabular import EmpiricalMDP, fqe_backup, half_cell_policy, share_untried, times_tried
 from rlkit_mini.mazes import half_cells
 from rlkit_workbook.studies.ablations import independent_steps
 
@@ -109,10 +109,24 @@ def test_cql_is_the_minimum_of_its_loss(chain, alpha):
     assert (q_values[~seen] <= q_values[seen].min()).all()
 
 
-def test_half_cells_are_four_to_a_cell_and_the_far_border_belongs_to_the_last():
-    maze = MAZES["medium"]
-    places = np.array([[0.0, 0.0], [0.0, 0.6], [0.6, 0.0], [6.0, 6.0]])
-    assert half_cells(maze, maze.observe(places)).tolist() == [0, 1, 12, 143]
+def test_how_often_an_action_was_tried_counts_the_steps_of_a_half_cell(broad):
+    counts = times_tried(broad)
+    assert counts.shape == (400, 5)
+    np.testing.assert_array_equal(counts, EmpiricalMDP.of(broad).counts)
+    x, y = (2 * broad.observations.double() * 10).long().T
+    for cell_x, cell_y, action in ((2, 2, 0), (3, 17, 4), (19, 19, 2)):
+        taken = (x == cell_x) & (y == cell_y) & (broad.actions == action)
+        assert counts[20 * cell_x + cell_y, action] == taken.sum()
+
+
+def test_what_is_untried_is_the_data_s_share_of_greedy_actions_that_it_lacks(broad):
+    data, agent = broad[:300], DQN(seeds=2)
+    places = (2 * data.observations.double() * 10).long().tolist()
+    tried = {(x, y, action) for (x, y), action in zip(places, data.actions.tolist(), strict=True)}
+    greedy = agent.q_values(data.observations).argmax(dim=-1).tolist()
+    expected = [np.mean([(*p, a) not in tried for p, a in zip(places, row, strict=True)]) for row in greedy]
+    np.testing.assert_allclose(share_untried(agent, data), expected)
+    assert 0 < min(expected) < 1
 
 
 def test_plenty_of_data_gives_nearly_the_optimal_return(broad):

@@ -17,11 +17,12 @@ from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.evaluation.measures import coverage
 from rlkit_mini.exploration import explore
 from rlkit_mini.files import whole_file
-from rlkit_mini.mazes import MAZES, half_cells
+from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.training import History, train_offline
 from rlkit_workbook.faults import FAULTS, SOUND, Control, Fault
 from rlkit_workbook.results import RESULTS
+from rlkit_workbook.sweeps import half_cells_of
 
 SEEDS, EVALUATIONS = 8, 10  # of each run that a learner sees
 
@@ -91,11 +92,11 @@ def symptoms(control: Control, fault: Fault | None = None) -> dict:
         points, curve = outcome.updates, outcome.returns
     judged = Judgement.at_centres(agent, oracle)
     values = np.median(judged.believed, axis=0)
-    owners = half_cells(oracle.maze, oracle.observations)
+    owners = half_cells_of(oracle)
     return {
         "points": points.tolist(),
         "curve": np.round(curve, 2).tolist(),
-        "values": [round(float(values[owners == cell].mean()), 2) for cell in np.unique(owners)],
+        "values": [round(float(values[owners == cell].mean()), 2) for cell in range(owners.max() + 1)],
         "believed": round(float(np.median(judged.believed_start)), 2),
     }
 
@@ -104,8 +105,8 @@ def believed_change(runs: dict, name: str) -> tuple[Oracle, np.ndarray]:
     """The oracle of a fault's maze, and on its sub-cells what the faulty agent believes minus the sound one."""
     twin = FAULTS[name].unnamed
     oracle = oracle_of(SOUND[twin])
-    _, place = np.unique(half_cells(oracle.maze, oracle.observations), return_inverse=True)
-    return oracle, np.subtract(runs["faulty"][name]["values"], runs["healthy"][twin]["values"])[place]
+    change = np.subtract(runs["faulty"][name]["values"], runs["healthy"][twin]["values"])  # (half-cells,)
+    return oracle, change[half_cells_of(oracle)]
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from rlkit_workbook.results import RESULTS
 from rlkit_workbook.studies.ablations import KNOBS, SHARES
 from rlkit_workbook.studies.parts import processes
 from rlkit_workbook.studies.sweeping import sweep
-from rlkit_workbook.sweeps import WORST, Sweep, on_half_cells
+from rlkit_workbook.sweeps import WORST, Sweep, half_cells_of
 
 UPDATES, SEEDS, EVALUATIONS = 2_000, 8, 2
 
@@ -135,10 +135,9 @@ def compress(sweep: Sweep) -> dict[str, np.ndarray]:
 
     Values from 0 to `WORST`, which true values cannot leave, are 255 to 0.
     """
-    half, owners = on_half_cells(sweep.oracle)
-    believed = sweep.values
+    owners, believed = half_cells_of(sweep.oracle), sweep.values
     true = believed - np.nan_to_num(sweep.overestimation)
-    average = np.eye(len(half.observations))[owners]  # (sub-cells, half-cells)
+    average = np.eye(owners.max() + 1)[owners]  # (sub-cells, half-cells)
     average /= average.sum(axis=0)
     arrays = {
         name: np.rint(255 * (1 - np.clip(values @ average / WORST, 0, 1))).astype(np.uint8)
