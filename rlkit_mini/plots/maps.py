@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Without the ends that look like wall, or like places without a value
 VALUES = ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0.2, 1, 256)))
 VISITS = ListedColormap(matplotlib.colormaps["Blues"](np.linspace(0.15, 0.95, 256)))
+GOAL_EDGE = "#4a9c78"
 
 
 def draw_maze(ax: Axes, maze: Maze, ticks: bool = True) -> None:
@@ -33,7 +34,7 @@ def draw_maze(ax: Axes, maze: Maze, ticks: bool = True) -> None:
     width, height = maze.shape
     walls = np.where(maze.walls, 1.0, np.nan).T
     ax.imshow(walls, ListedColormap([WALL]), zorder=2, **_extent(maze))
-    ax.add_patch(Circle(maze.goal, maze.goal_radius, facecolor=GOAL, edgecolor="#4a9c78", linewidth=1, zorder=1.5))
+    ax.add_patch(Circle(maze.goal, maze.goal_radius, facecolor=GOAL, edgecolor=GOAL_EDGE, linewidth=1, zorder=1.5))
     badge = {"ha": "center", "va": "center", "fontsize": 8, "fontweight": "bold", "zorder": 5, "clip_on": False}
     circle = {"boxstyle": "circle,pad=0.15", "linewidth": 1, "edgecolor": "white"}
     ax.text(*maze.start, "S", color="white", bbox=circle | {"facecolor": START}, **badge)
@@ -92,7 +93,9 @@ def draw_visits(
     """How often positions (n, 2) lie in each half-cell, in colours of a logarithmic scale up to `limit`; the image."""
     seen = visits_on_grid(maze, positions)
     norm = LogNorm(1, max(limit or np.nanmax(seen), 2))
+    ax.imshow(np.ones_like(seen.T), ListedColormap(["white"]), zorder=1.55, **_extent(maze))  # not the goal's colour
     image = ax.imshow(seen.T, VISITS, norm, zorder=1.6, **_extent(maze))  # above the goal's disc: it is visited too
+    ax.add_patch(Circle(maze.goal, maze.goal_radius, fill=False, edgecolor=GOAL_EDGE, linewidth=1, zorder=1.7))
     bar = _draw_bar(ax, image, "visits of a half-cell (white: none)", extend="neither")
     bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     bar.ax.yaxis.set_minor_locator(NullLocator())

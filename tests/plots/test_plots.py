@@ -145,6 +145,16 @@ def test_visits_are_counted_by_half_cell():
     assert image.get_clim() == (1, 50)
 
 
+def test_a_half_cell_without_visits_is_white_even_within_the_goal():
+    maze = MAZES["easy"]
+    figure, ax = new_figure()
+    draw_visits(ax, maze, np.array([[0.2, 0.2]]))
+    figure.canvas.draw()
+    x, y = np.rint(ax.transData.transform((8.2, 9.2))).astype(int)
+    pixels = np.asarray(figure.canvas.buffer_rgba())[::-1]  # from below, as the data
+    assert pixels[y, x, :3].tolist() == [255, 255, 255]
+
+
 def test_paths_begin_at_the_start_and_end_as_the_episode_did():
     data = tiny_data()
     _, ax = new_figure()
