@@ -10,21 +10,19 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from helpers import tiny_data, tiny_explorers, tiny_population, tiny_square, tiny_sweep
+from helpers import tiny_data, tiny_population, tiny_sweep
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.text import Text
 from PIL import Image
 
-from rlkit_mini import MAZES, Oracle
-from rlkit_mini.agents import ALGORITHMS
+from rlkit_mini import MAZES, Oracle, train_offline
+from rlkit_mini.agents import ALGORITHMS, BC
 from rlkit_mini.evaluation.measures import interquartile_mean
 from rlkit_mini.plots.curves import draw_curve, draw_phases, draw_references, draw_settings, highlight
 from rlkit_mini.plots.maps import draw_arrows, draw_map, draw_maze, draw_paths, draw_visits, map_limits
 from rlkit_mini.plots.runs import draw_exploration, draw_training
-from rlkit_mini.plots.style import WALL, label_axes, new_figure, save_figure, shades, style_of, to_png
+from rlkit_mini.plots.style import WALL, label_axes, new_figure, save_figure, shades, style_of
 from rlkit_mini.plots.words import alternative_text
-from rlkit_workbook.panels.exploration import ExplorationFigure
-from rlkit_workbook.panels.sweep import SweepFigure
 
 
 def pixels(figure) -> np.ndarray:
@@ -208,7 +206,7 @@ def test_labels_of_references_never_overlap():
         assert sorted(line.get_ydata()[0] for line in ax.lines) == [-146.0, -24.0, -20.6, -20.2]
 
 
-# Whole figures
+# References, and whole figures
 
 
 def test_a_reference_that_is_no_number_is_left_out():
@@ -218,70 +216,16 @@ def test_a_reference_that_is_no_number_is_left_out():
     assert [text.get_text() for text in ax.texts] == ["J* −2.0"]
 
 
-def test_scales_and_size_stay_while_the_sweep_moves_and_the_data_does_not():
-    drawn = SweepFigure(tiny_sweep(), references={"behaviour": -24.0})
-
-    def frame():
-        return (
-            drawn.believed.get_clim(),
-            drawn.wrong.get_clim(),
-            [(ax.get_position().bounds, ax.get_xlim(), ax.get_ylim()) for ax in drawn.figure.axes],
-            tuple(drawn.figure.get_size_inches()),
-        )
-
-    before, shown = frame(), np.array(drawn.believed.get_array())
-    drawn.show({"alpha": 1.0})
-    drawn.to_png()
-    assert frame() == before
-    assert not np.array_equal(shown, drawn.believed.get_array(), equal_nan=True)
-
-
-@pytest.mark.parametrize("sweep", [tiny_sweep, tiny_square])
-def test_the_quick_redraw_is_the_whole_figure(sweep):
-    drawn = SweepFigure(sweep())
-    for values in zip(*(values[-2:] for values in sweep().grid.values()), strict=True):
-        drawn.show(dict(zip(sweep().grid, values, strict=True)))
-        quick = np.asarray(Image.open(io.BytesIO(drawn.to_png()))).astype(int)
-        whole = 255 * pixels(drawn.figure)
-        assert quick.shape == (700, 900, 3)
-        assert np.abs(quick - whole).mean() < 0.5
-
-
-def test_a_sweeps_figure_depends_on_the_setting_alone():
-    drawn = SweepFigure(tiny_sweep(), {"alpha": 0.0})
-    assert to_png(drawn.show({"alpha": 1.0})) == to_png(SweepFigure(tiny_sweep(), {"alpha": 1.0}).figure)
-    assert "alpha 1: return" in drawn.message
-
-
-def test_the_figure_of_explorers_follows_its_setting_and_keeps_its_scales():
-    sweep = tiny_explorers()
-    first, last = ({name: values[place] for name, values in sweep.grid.items()} for place in (0, -1))
-    drawn = ExplorationFigure(sweep, first, {"random": 0.2})
-
-    def frame():
-        limits = [(ax.get_position().bounds, ax.get_xlim(), ax.get_ylim()) for ax in drawn.figure.axes]
-        return drawn.visits.get_clim(), drawn.new.get_clim(), limits
-
-    before = frame()
-    drawn.show(last)
-    quick = np.asarray(Image.open(io.BytesIO(drawn.to_png()))).astype(int)
-    assert frame() == before
-    assert np.abs(quick - 255 * pixels(drawn.figure)).mean() < 0.5
-    assert np.nansum(drawn.visits.get_array()) == len(sweep.walks[-1].positions)
-    np.testing.assert_allclose(drawn.new.get_array(), np.log10(sweep.oracle.on_grid(sweep.novelty[-1, -1, -1])).T, 1e-5)
-    np.testing.assert_array_equal(drawn.dots.get_ydata(), sweep.coverage[-1, :, -1].ravel())
-    assert list(drawn.now.get_xdata()) == [300, 300]
-    assert to_png(drawn.figure) == to_png(ExplorationFigure(sweep, last, {"random": 0.2}).figure)
-    share = interquartile_mean(sweep.coverage[-1, -1, -1])
-    found = np.count_nonzero(sweep.goals[-1, -1, -1])
-    words = f"RND, rnd_weight 1, epsilon 0.5, steps 300: {share:.0%} of the maze visited.\n{found} of 2 seeds"
-    assert drawn.message.startswith(words)
-
-
 def test_training_and_exploration_are_drawn_from_their_results():
     agent, history, oracle = tiny_population()
     training = types.SimpleNamespace(agent=agent, history=history, oracle=oracle)
     assert len(draw_training({"CQL": training}).axes) == 2
+    clone = BC(seeds=2)
+    learnt = train_offline(clone, tiny_data(), 20, oracle, evaluations=2, progress=False)
+    figure = draw_training({"BC": types.SimpleNamespace(agent=clone, history=learnt, oracle=oracle)})
+    (values, _) = figure.axes[1].images  # and the walls
+    assert values.get_array().max() <= 0, "what its policy is truly worth: it believes nothing"
+    assert figure.axes[1].get_title("left") == "What the median seed does, truly worth"
     exploration = types.SimpleNamespace(steps=[250, 500], coverages=np.array([[0.2], [0.4]]), data=[tiny_data()])
     figure = draw_exploration({"random": exploration, "RND": exploration})
     assert len({ax.images[0].get_clim() for ax in figure.axes[1:]}) == 1

@@ -58,23 +58,8 @@ class LiveTrainer(widgets.VBox):
         self._population = {"seeds": NumberField("seeds", seeds), "updates": NumberField("updates", updates)}
         self._population["updates"].number.tooltip = "updates in all: type a number"
         self._form = rows_of()
-        self.buttons = {
-            "Train": button("Train", "train with these settings, or go on", self.train, button_style="primary"),
-            "Stop": button("Stop", "stop; Train goes on from there", self.stop, disabled=True),
-            "Reset": button("Reset", "forget the run and the pinned runs; default settings", self.reset),
-            "Pin": button("Pin", "keep this run's curve, to compare the next with it", self.pin, disabled=True),
-        }
-        self.show_code = widgets.ToggleButton(
-            description="Copy as code", tooltip="the lines that train the same agent", layout={"width": "auto"}
-        )
-        self.show_code.add_class("rlkit-copy")
-        self.show_code.observe(lambda _: self._show_code(), "value")
-        self.status = Status("Choose, then press Train.")
-        self.picture = picture("live")
-        self.picture.layout.display = "none"
-        self._alternative = AlternativeText()
-        self.table = widgets.HTML(_dom_classes=("rlkit-runs",))
-        self.code = widgets.HTML(_dom_classes=("rlkit-code",))
+        self._make_buttons()
+        self._make_displays()
         self.algorithm.observe(lambda _: self._lay_out({}), "value")
         self._lay_out(hyperparameters)
         children = (
@@ -89,6 +74,27 @@ class LiveTrainer(widgets.VBox):
             widgets.HTML(STYLE),
         )
         super().__init__(children, _dom_classes=("rlkit-panel", "rlkit-live"))
+
+    def _make_buttons(self) -> None:
+        self.buttons = {
+            "Train": button("Train", "train with these settings, or go on", self.train, button_style="primary"),
+            "Stop": button("Stop", "stop; Train goes on from there", self.stop, disabled=True),
+            "Reset": button("Reset", "forget the run and the pinned runs; default settings", self.reset),
+            "Pin": button("Pin", "keep this run's curve, to compare the next with it", self.pin, disabled=True),
+        }
+        self.show_code = widgets.ToggleButton(
+            description="Copy as code", tooltip="the lines that train the same agent", layout={"width": "auto"}
+        )
+        self.show_code.add_class("rlkit-copy")
+        self.show_code.observe(lambda _: self._show_code(), "value")
+
+    def _make_displays(self) -> None:
+        self.status = Status("Choose, then press Train.")
+        self.picture = picture("live")
+        self.picture.layout.display = "none"
+        self._alternative = AlternativeText()
+        self.table = widgets.HTML(_dom_classes=("rlkit-runs",))
+        self.code = widgets.HTML(_dom_classes=("rlkit-code",))
 
     def __repr__(self) -> str:
         return "live trainer"
