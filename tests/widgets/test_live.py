@@ -321,7 +321,7 @@ def test_train_stop_pin_and_compare():
     view.on_end.append(ended.append)
     view.buttons["Train"].click()
     view.training.join(120)
-    assert view.status.words.startswith("Done. CQL, alpha 0.1, 40 of 40 updates: return −")
+    assert view.status.words.startswith("Done. CQL, alpha 0.3, 40 of 40 updates: return −")
     assert size_of(view.picture.value) == (900, 660)
     assert ended == [view.training.run]
     first = view.training
@@ -334,7 +334,7 @@ def test_train_stop_pin_and_compare():
     view.buttons["Train"].click()
     view.training.join(120)
     assert view.training is not first
-    assert "CQL, alpha 0.1" in view.table.value
+    assert "CQL, alpha 0.3" in view.table.value
     assert "<td" in view.table.value
     view.show_code.value = True
     assert "agent = BC(seeds=2)" in view.code.value
@@ -447,7 +447,7 @@ def test_the_painter_feeds_the_trainer_and_the_probe():
     painter.buttons["Train"].click()
     trainer.training.join(120)
     assert trainer.training.run.data is painter.data
-    assert "CQL, alpha 0.1 on painted; place x" in asked.status.words
+    assert "CQL, alpha 0.3 on painted; place x" in asked.status.words
     asked.map.places[1.5, 4.5].click()
     assert "place x 1.5, y 4.5" in asked.status.words
     assert "believed Q" in asked.table.value
