@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from rlkit_workbook.claiming import claims
     from rlkit_workbook.exercises import (
         beliefs,
+        draw_build,
         exercise,
+        explore_build,
         hand_in,
         hint,
         predict,
@@ -34,7 +36,9 @@ _ROOMS = {
     "claiming": ("claims",),
     "exercises": (
         "beliefs",
+        "draw_build",
         "exercise",
+        "explore_build",
         "hand_in",
         "hint",
         "predict",
@@ -50,7 +54,9 @@ __all__ = [
     "beliefs",
     "claims",
     "data_painter",
+    "draw_build",
     "exercise",
+    "explore_build",
     "gallery_panel",
     "hand_in",
     "hint",

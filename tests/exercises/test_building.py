@@ -2,11 +2,14 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from rlkit_workbook.exercises.building import BUILDS, judge_build
+from rlkit_mini import MAZES, Oracle, load_dataset, train_offline
+from rlkit_mini.agents import CQL
+from rlkit_workbook.exercises.building import BUILDS, draw_build, explore_build, judge_build, train_build
 
 MISTAKES = [(build, mistake) for build in BUILDS.values() for mistake in build.texts["mistakes"]]
 
@@ -88,7 +91,7 @@ def by_methods_of_ones_own():
             self.seen = []
 
         def targets(self, batch):
-            best = nn.functional.one_hot(self.critic(batch.next_observations).argmax(-1), 4)
+            best = nn.functional.one_hot(self.critic(batch.next_observations).argmax(-1), 5)
             value = (best * self.target_critic(batch.next_observations)).sum(-1)
             return torch.where(batch.terminations.bool(), batch.rewards, batch.rewards + self.discount * value)
 
@@ -197,3 +200,35 @@ def test_other_right_formulations_are_accepted(formulation):
     box, accepted = judge_build(BUILDS[name], kind)
     assert box.kind == "right", box
     assert accepted is kind
+
+
+@pytest.fixture(scope="module")
+def narrow():
+    return load_dataset("pointmass/medium-near-expert-v0")
+
+
+@pytest.mark.parametrize("name", ["MyDQN", "MyCQL", "MyAWAC", "MyIQL"])
+def test_a_class_of_ones_own_trains_as_the_solution_does(name, narrow):
+    kinds = {formulation()[0]: formulation()[1] for formulation in (by_functions_of_torch, by_methods_of_ones_own)}
+    kinds |= {formulation()[0]: formulation()[1] for formulation in (by_distributions, by_absolute_weights)}
+    mine, right = (train_build(kind, narrow, updates=20) for kind in (kinds[name], BUILDS[name].reference))
+    for one, other in zip(mine.critic.parameters(), right.critic.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+    assert mine.act(narrow.observations[:7]).shape == (7,)
+
+
+def test_an_explorer_of_ones_own_walks_in_the_maze():
+    _, kind = by_norms()
+    places = explore_build(kind, MAZES["medium"], steps=100)
+    assert places.shape == (100, 2)
+    assert not MAZES["medium"].walls[tuple(np.floor(places).astype(int).T)].any()
+
+
+def test_the_picture_names_both_returns(narrow):
+    oracle = Oracle(narrow.maze)
+    agent = CQL(seeds=3)
+    train_offline(agent, narrow, updates=20, progress=False)
+    figure = draw_build(BUILDS["MyCQL"].reference, agent, narrow, oracle, updates=20)
+    titles = [ax.get_title("left") for ax in figure.axes[:2]]
+    assert titles[0].startswith("Yours: return -")
+    assert "The workbook's" in titles[1]

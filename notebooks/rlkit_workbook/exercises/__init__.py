@@ -28,7 +28,7 @@ from rlkit_workbook.exercises import (
     rnd,
 )
 from rlkit_workbook.exercises.boxes import Box
-from rlkit_workbook.exercises.building import BUILDS, judge_build
+from rlkit_workbook.exercises.building import BUILDS, draw_build, explore_build, judge_build
 from rlkit_workbook.exercises.checking import Exercise, judge
 from rlkit_workbook.exercises.finding_faults import unnamed_faults
 from rlkit_workbook.exercises.hand_in import hand_in
@@ -40,7 +40,9 @@ __all__ = [
     "EXERCISES",
     "Exercise",
     "beliefs",
+    "draw_build",
     "exercise",
+    "explore_build",
     "hand_in",
     "hint",
     "predict",

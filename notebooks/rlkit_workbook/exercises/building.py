@@ -10,24 +10,34 @@ from __future__ import annotations
 import functools
 import importlib.util
 import inspect
+import io
 import textwrap
 import tomllib
 import traceback
 import types
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.resources import files
 
+import gymnasium
+import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from rlkit_mini.data import Batch
+from rlkit_mini.agents.agent import Agent
+from rlkit_mini.data import Batch, Transitions
+from rlkit_mini.evaluation.judging import Judgement
+from rlkit_mini.mazes import Maze
 from rlkit_mini.names import Catalogue
+from rlkit_mini.oracle import Oracle
+from rlkit_mini.plots import draw_arrows, draw_map, label_axes, map_limits, new_figure
 from rlkit_workbook.exercises.boxes import Box
 from rlkit_workbook.exercises.checking import is_untouched
 from rlkit_workbook.results import STANDALONE
 
 TEXTS = tomllib.loads(files(__package__).joinpath("builds.toml").read_text(encoding="utf-8"))
-OBSERVATION, ACTIONS, BATCH, SEVERAL = 3, 4, 16, 7  # sizes of the cases; updates, several of which copy the target
+OBSERVATION, ACTIONS, BATCH, SEVERAL = 2, 5, 16, 7  # sizes of the cases; updates, several of which copy the target
 
 
 @dataclass(frozen=True)
@@ -201,6 +211,83 @@ def _rows(build: Build, right: Answer, got: Answer, number: int) -> dict[str, st
 
 def _list(names) -> str:
     return " and ".join(filter(None, [", ".join(f"`{name}`" for name in list(names)[:-1]), f"`{list(names)[-1]}`"]))
+
+
+def _with_networks(build: Build, kind: type, *start) -> object:
+    """An agent whose `update` is the learner's, and all else as in the solution: networks, Adam, settings, `act`."""
+    given = build.reference(*start)
+    made = given if kind is build.reference else object.__new__(type(kind.__name__, (kind, build.reference), {}))
+    if made is not given and kind.__init__ is not object.__init__:
+        kind.__init__(made)
+    vars(made).update(vars(given))
+    return made
+
+
+def train_build(kind: type, data: Transitions, updates: int = 2000, seed: int = 0) -> object:
+    """One agent of a learner's class (or of the solution's), trained on a data set: networks, Adam and `act` are given.
+
+    Args:
+        kind: what `@exercise` gave for "MyDQN", "MyCQL", "MyAWAC" or "MyIQL".
+    """
+    build = _build_of(kind)
+    columns = [getattr(data, name).float() if name != "actions" else data.actions for name in Batch._fields]
+    with torch.random.fork_rng(devices=[]), redirect_stdout(io.StringIO()):
+        torch.manual_seed(seed)
+        agent = _with_networks(build, kind, data.observations.shape[-1], 5)
+        build.module.train(_Batched(agent), columns, updates, seed=seed)
+    return agent
+
+
+@dataclass(frozen=True)
+class _Batched:
+    """An agent whose `update` gets the columns by their names."""
+
+    agent: object
+
+    def update(self, columns) -> Tensor:
+        self.agent.update(Batch(*columns))
+        return torch.zeros(())
+
+
+def explore_build(kind: type, maze: Maze, steps: int = 2000, seed: int = 0) -> np.ndarray:
+    """The positions (steps, 2) in cells that one agent of a learner's "MyRND" visits in a maze."""
+    build = _build_of(kind)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        env = gymnasium.make(maze.env_id)
+        agent = _with_networks(build, kind, env.reset(seed=seed)[0], 5)
+        learns, agent.update = agent.update, lambda columns: learns(Batch(*columns))
+        places, _ = build.module.explore(agent, env, steps, seed=seed)
+    return maze.positions(places)
+
+
+def _build_of(kind: type) -> Build:
+    for build in BUILDS.values():
+        if kind.__name__ in (build.name, build.reference.__name__):
+            return build
+    raise ValueError(f"{kind!r} is none of the larger exercises; expected one of {', '.join(BUILDS)}")
+
+
+def draw_build(kind: type, agent: Agent, data: Transitions, oracle: Oracle, updates: int = 2000) -> Figure:
+    """What one agent of a learner's class believes and does after training, beside a member of the workbook's.
+
+    Args:
+        agent: the workbook's, of the same algorithm, trained on the same data for as many updates; its member with the
+            median return is shown.
+    """
+    mine, places = train_build(kind, data, updates), torch.as_tensor(oracle.observations)
+    with torch.no_grad():
+        policy, q_values = np.eye(5)[mine.act(places).numpy()], mine.critic(places).numpy()
+    theirs = Judgement.at_centres(agent, oracle)
+    shown = {"Yours": Judgement(oracle, policy, q_values), "The workbook's (median seed)": theirs[theirs.median]}
+    figure, axes = new_figure(1, 2, height=4.2)
+    limits = map_limits(oracle, *(judged.believed for judged in shown.values()))
+    for ax, (label, judged) in zip(axes, shown.items(), strict=True):
+        draw_map(ax, oracle, judged.believed, "believed value (discounted)", limits)
+        draw_arrows(ax, oracle, judged.policy)
+        starts = f"start believed {judged.believed_start:.1f}, true {judged.true_start:.1f}"
+        label_axes(ax, f"{label}: return {judged.returns:.1f} (J* {oracle.optimal_return:.1f}); {starts}")
+    return figure
 
 
 CLONING = {"temperature": 0.05, "max_weight": 1.1}  # some weights are clipped
