@@ -83,7 +83,11 @@ def run_training(
 def run_fine_tuning(
     experiment: Experiment, seeds: int | Sequence[int] = 8, log_interval: int | None = None, progress: bool = True
 ) -> TrainingResult:
-    """Train a population offline, go on online, and train its control, the same agents, offline all the way."""
+    """Train a population offline, go on online, and train its control, the same agents, offline all the way.
+
+    Raises:
+        RuntimeError: it was interrupted; all else as `run_experiment`.
+    """
     total = experiment.updates + experiment.online_steps
     evaluations = _evaluations(total, log_interval, usual=20)
     shown = {"evaluations": evaluations, "progress": progress}

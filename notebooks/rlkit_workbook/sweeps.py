@@ -330,8 +330,9 @@ class Gallery(Mapping):
         self._sweeps = functools.cache(self._restore)
 
     def _restore(self, name: str) -> Sweep:
-        data, algorithm = name.split()
-        return restore(algorithm, "medium" if data == "collections" else data, self._arrays[name])
+        (group, algorithm), arrays = name.split(), self._arrays[name]
+        maze = str(arrays["maze"]) if "maze" in arrays else "medium" if group == "collections" else group  # older files
+        return restore(algorithm, maze, arrays)
 
     def __getitem__(self, name: str) -> Sweep:
         return self._sweeps(Catalogue("sweep", {name: name for name in self})[name])

@@ -393,7 +393,8 @@ COMMANDS = [
     ([*SWEEP, "dataset=5"], "unknown data set '5.0'; did you mean"),
     ([*SWEEP, "dataset=walked/easy-1..2"], "'walked/easy-1..2' is no data set; expected such as walked/medium-0.1"),
     ([*SWEEP, "device=cuda:99"], "device is 'cuda:99' ("),
-    (["bench", "--seconds", "0"], "seconds is 0.0; expected more than 0"),
+    (["bench", "--rounds", "0"], "rounds is 0; expected at least 1"),
+    (["bench", "--jax", "nowhere"], "jax is nowhere; expected a Python that can be run"),
     (["bench", "--device", "cuda:99"], "device is 'cuda:99' ("),
     (["grade", "nowhere.ipynb"], "nowhere.ipynb is no file: name the notebooks to grade"),
 ]

@@ -7,10 +7,19 @@ import numpy as np
 import pytest
 from helpers import tiny_square
 
-from rlkit_mini import Oracle
+from rlkit_mini import MAZES, Oracle
 from rlkit_mini.agents import CQL
-from rlkit_workbook.studies.gallery import GALLERY_MAZES, GRIDS, GROUPS, KINDS, SEEDS, compress, kind_of, standings
-from rlkit_workbook.studies.gallery_figures import draw_gallery
+from rlkit_workbook.studies.gallery import (
+    GALLERY_MAZES,
+    GRIDS,
+    GROUPS,
+    KINDS,
+    SEEDS,
+    compress,
+    draw_gallery,
+    kind_of,
+    standings,
+)
 from rlkit_workbook.sweeps import BY_SETTING, Gallery, restore
 from rlkit_workbook.widgets import gallery_panel
 
@@ -46,10 +55,17 @@ def test_a_sweep_in_bytes_keeps_returns_and_what_a_half_cell_shows():
         assert (np.take_along_axis(votes, chosen[..., None], axis=-1)[..., 0] == votes.max(axis=-1)).all()
 
 
+def test_a_gallery_says_of_which_maze_each_sweep_is(tmp_path):
+    arrays = compress(tiny_square())
+    named = {f"study CQL/{key}": array for key, array in arrays.items()}
+    np.savez(tmp_path / "gallery.npz", **named)
+    assert Gallery(tmp_path / "gallery.npz")["study CQL"].oracle.maze.name == "medium"
+
+
 def test_the_committed_gallery_is_whole_and_small(gallery):
     assert FILE.stat().st_size < 5e6
     members = 0
-    for group, (maze, agents, datasets) in GROUPS.items():
+    for group, (agents, datasets) in GROUPS.items():
         for agent, grid in agents.items():
             sweep = gallery[f"{group} {agent.__name__}"]
             assert sweep.grid == {name: [float(x) for x in values] for name, values in grid.items()} | {
@@ -58,15 +74,15 @@ def test_the_committed_gallery_is_whole_and_small(gallery):
             assert sweep.returns.shape[1:] == (*map(len, sweep.grid.values()), SEEDS)
             assert (sweep.returns >= -sweep.oracle.maze.horizon - 0.01).all()
             assert (sweep.returns <= sweep.oracle.optimal_return + 0.01).all()
-            assert sweep.oracle.maze.name == maze
+            assert sweep.oracle.maze.name == ("medium" if group == "collections" else group)
             assert np.isnan(sweep.believed_start).all() == (agent.__name__ == "BC")
             members += math.prod(sweep.returns.shape[1:])
-    assert len(gallery) == sum(len(agents) for _, agents, _ in GROUPS.values())
+    assert len(gallery) == sum(len(agents) for agents, _ in GROUPS.values())
     assert members >= 250 * 8
 
 
 def test_every_data_set_is_of_one_kind():
-    kinds = {name: kind_of(name) for maze in GALLERY_MAZES for name in GROUPS[maze][2]}
+    kinds = {name: kind_of(name) for maze in GALLERY_MAZES for name in GROUPS[maze][1]}
     assert set(kinds.values()) == set(KINDS)
     assert kinds["pointmass/hard-near-expert-v0"] == kinds["walked/hard-0.6"] == "noisy expert"
     assert kinds["pointmass/medium-rnd-1000-v0"] == kinds["pointmass/easy-rnd-v0"] == "explorer"
@@ -82,20 +98,18 @@ def test_a_setting_is_chosen_on_other_seeds_than_it_is_reported_on():
         def __getitem__(self, name):
             maze, algorithm = name.split()
             (agent,) = (agent for agent in GRIDS if agent.__name__ == algorithm)
-            grid = GRIDS[agent] | {"dataset": GROUPS[maze][2]}
+            grid = GRIDS[agent] | {"dataset": GROUPS[maze][1]}
             returns = np.full((1, *map(len, grid.values()), 8), -40.0)
             if agent is CQL:
                 returns[0, 0, :, :4], returns[0, -1, :, 4:] = -30.0, -20.0
-            return type("S", (), {"grid": grid, "returns": returns, "oracle": Oracle(GROUPS_MAZE[maze])})
-
-    from rlkit_mini.mazes import MAZES as GROUPS_MAZE
+            return type("S", (), {"grid": grid, "returns": returns, "oracle": Oracle(MAZES[maze])})
 
     chosen, table = standings(Half())
     assert chosen["CQL"] == {"alpha": 0.03}
     assert chosen["BC"] == {}
     for kind in KINDS:
         np.testing.assert_allclose(table[kind]["CQL"], table[kind]["BC"])
-    assert sum(len(table[kind]["DQN"]) for kind in KINDS) == sum(len(GROUPS[maze][2]) for maze in GALLERY_MAZES)
+    assert sum(len(table[kind]["DQN"]) for kind in KINDS) == sum(len(GROUPS[maze][1]) for maze in GALLERY_MAZES)
 
 
 def test_the_figure_has_a_column_a_setting_and_a_row_a_data_set(gallery):
@@ -137,4 +151,4 @@ def test_the_panel_shows_what_was_chosen_and_keeps_the_data_set():
 def test_every_attribute_by_setting_is_unpacked(gallery):
     sweep = gallery["easy IQL"]
     for name, before in BY_SETTING.items():
-        assert getattr(sweep, name).shape[before : before + 3] == (2, 2, len(GROUPS["easy"][2]))
+        assert getattr(sweep, name).shape[before : before + 3] == (2, 2, len(GROUPS["easy"][1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,9 @@ SHARES = (0.0, 0.1, 0.3, 0.6, 1.0)  # of random actions, along walks from the st
 KNOBS = (0.0, 0.3, 1.0)  # shares of random places and of random actions, chosen independently
 
 
-def independent_steps(oracle: Oracle, random_places: float, random_actions: float, steps: int, seed=0) -> Transitions:
+def independent_steps(
+    oracle: Oracle, random_places: float, random_actions: float, steps: int, seed: int = 0
+) -> Transitions:
     """Single steps of which the place (coverage) and the action (quality) are chosen independently.
 
     Args:
@@ -41,7 +44,7 @@ def independent_steps(oracle: Oracle, random_places: float, random_actions: floa
     return Transitions(*map(torch.from_numpy, (*columns, ~terminations)), maze)  # each is cut after its one step
 
 
-def walks(oracle: Oracle, random_share: float, seeds=8) -> list[Transitions]:
+def walks(oracle: Oracle, random_share: float, seeds: int | Sequence[int] = 8) -> list[Transitions]:
     """1,000 steps from the start, of the optimal policy with random actions mixed in, of each collection seed."""
     return explore(near_expert(oracle, random_share, seeds=seeds), oracle.maze, STEPS, progress=False)
 

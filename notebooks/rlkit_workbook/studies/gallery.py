@@ -1,6 +1,6 @@
 """The gallery: every algorithm on every kind of data, over its settings: `python -m rlkit_workbook.studies.gallery`.
 
-Committed as `figures/gallery.npz`, in a byte per half-cell; `open_gallery` gives it back as sweeps.
+Committed as `figures/gallery.npz`, in a byte per half-cell; `sweeps.Gallery` gives it back.
 """
 
 from __future__ import annotations
@@ -10,10 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import tyro
+from matplotlib.figure import Figure
 
 from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL
+from rlkit_mini.agents.settings import sign_of
 from rlkit_mini.experiments import Experiment
 from rlkit_mini.files import whole_file
+from rlkit_mini.plots.maps import VALUES
+from rlkit_mini.plots.style import INK, label_axes, label_of, new_figure
 from rlkit_workbook.results import RESULTS
 from rlkit_workbook.studies.ablations import KNOBS, SHARES
 from rlkit_workbook.studies.parts import processes
@@ -21,8 +25,6 @@ from rlkit_workbook.studies.sweeping import sweep
 from rlkit_workbook.sweeps import WORST, Sweep, half_cells_of
 
 UPDATES, SEEDS, EVALUATIONS = 2_000, 8, 2
-
-
 GRIDS = {
     BC: {},
     DQN: {},
@@ -46,11 +48,8 @@ def _datasets(maze: str) -> list[str]:
 
 
 GALLERY_MAZES = ("easy", "medium", "hard")
-
-
-GROUPS = {maze: (maze, GRIDS, _datasets(maze)) for maze in GALLERY_MAZES}  # maze, agents, data sets
+GROUPS = {maze: (GRIDS, _datasets(maze)) for maze in GALLERY_MAZES}  # agents with their grids, data sets
 GROUPS["collections"] = (  # one kind of data, collected eight times, and eight agents on each
-    "medium",
     {CQL: {"alpha": [0.1, 1]}},
     [f"walked/medium-0.1-seed{seed}" for seed in range(SEEDS)],
 )
@@ -62,7 +61,7 @@ def make_gallery(
     parts: Path = Path("results/gallery"),
     out: Path = RESULTS / "gallery.npz",
 ) -> None:
-    """Train the gallery, one sweep a group and algorithm; a second call trains only what is missing.
+    """Train the gallery, one sweep per group and algorithm; a second call trains only what is missing.
 
     Args:
         updates: of every member.
@@ -72,7 +71,7 @@ def make_gallery(
     """
     arrays = {}
     with processes(workers) as executor:
-        for group, (_, agents, datasets) in GROUPS.items():
+        for group, (agents, datasets) in GROUPS.items():
             for agent, grid in agents.items():
                 name, grid = f"{group} {agent.__name__}", grid | {"dataset": datasets}
                 row = Experiment(name, agent.__name__, datasets[0], updates=updates)
@@ -130,6 +129,41 @@ def standings(gallery: Mapping[str, Sweep]) -> tuple[dict[str, dict], dict[str, 
     return chosen, table
 
 
+def draw_gallery(gallery: Mapping[str, Sweep]) -> Figure:
+    """The median seed's score of every setting (columns) on every data set (rows, by the kind of data)."""
+    columns, labels, edges = [], [], []
+    for agent, grid in GRIDS.items():
+        names, found = gallery_scores(gallery, agent.__name__)
+        middle = np.median(found, axis=-1)  # (*hyperparameters, data sets)
+        columns.append(middle.reshape(-1, len(names)).T)
+        for place in np.ndindex(middle.shape[:-1]):
+            setting = zip(grid.items(), place, strict=True)
+            words = [f"{sign_of(name, agent.__name__)} {label_of(values[at])}" for (name, values), at in setting]
+            labels.append(", ".join([agent.__name__] * (not any(place)) + words))
+        edges.append(len(labels))
+    order = sorted(range(len(names)), key=lambda row: KINDS.index(kind_of(names[row])))
+    figure, ax = new_figure(height=0.18 * len(names) + 1.6)
+    image = ax.imshow(np.concatenate(columns, axis=1)[order], VALUES, vmin=0, vmax=100, aspect="auto")
+    ax.set_xticks(range(len(labels)), labels, rotation=90, fontsize=8)
+    ax.set_yticks(range(len(names)), [label_of(names[row]) for row in order], fontsize=7.5)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    for edge in edges[:-1]:
+        ax.axvline(edge - 0.5, color="white", linewidth=3)
+    first = 0
+    for kind in KINDS:
+        count = sum(kind_of(name) == kind for name in names)
+        ax.axhline(first - 0.5, color="white", linewidth=3)
+        style = {"ha": "left", "va": "center", "fontsize": 8.5, "color": INK}
+        ax.text(len(labels) - 0.3, first + count / 2 - 0.5, kind.replace(", ", ",\n"), **style)
+        first += count
+    bar = figure.colorbar(image, ax=ax, fraction=0.025, pad=0.02)
+    bar.set_label("score of the median seed (100: optimal, 0: never arrives)", fontsize=9, color=INK)
+    bar.outline.set_visible(False)
+    label_axes(ax, "No column is bright everywhere: every setting on every data set")
+    return figure
+
+
 def compress(sweep: Sweep) -> dict[str, np.ndarray]:
     """A sweep in bytes: returns to 0.01, and of each half-cell's mean value, believed and true, and likeliest action.
 
@@ -147,7 +181,7 @@ def compress(sweep: Sweep) -> dict[str, np.ndarray]:
     arrays["actions"] = votes.argmax(axis=-1).astype(np.uint8)
     arrays["returns"] = sweep.returns.round(2).astype(np.float32)
     arrays |= {name: getattr(sweep, name).astype(np.float32) for name in ("believed_start", "true_start")}
-    arrays |= {"updates": sweep.updates, "seeds": sweep.seeds}
+    arrays |= {"updates": sweep.updates, "seeds": sweep.seeds, "maze": np.array(sweep.oracle.maze.name)}
     return arrays | {f"grid {name}": np.array(values) for name, values in sweep.grid.items()}
 
 

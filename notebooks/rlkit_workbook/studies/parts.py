@@ -70,12 +70,7 @@ def run_parts(
         CutShortError: a part was interrupted.
     """
     files = {part: Path(folder) / part.file for part in parts}
-    results, failures = {}, []
-    for part, file in files.items():
-        try:
-            results[part] = read(file)
-        except (FileNotFoundError, ValueError):  # not run yet, or damaged since
-            continue
+    results, failures = {part: found for part in parts if (found := _kept(files[part], read)) is not None}, []
     missing = [part for part in parts if part not in results]
     with tqdm(total=len(parts), initial=len(results), desc="parts", disable=not progress) as bar:
         for part, future in _finished(missing, executor):
@@ -94,6 +89,14 @@ def run_parts(
         heading = f"{len(failures)} of {len(parts)} parts failed; the others are kept in {folder}"
         raise RuntimeError("\n".join([heading, *failures]))
     return [results[part] for part in parts]
+
+
+def _kept(file: Path, read: Callable[[Path], Any]) -> Any:
+    """What a part gave before; None where it has not run yet, or its file was damaged since."""
+    try:
+        return read(file)
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 @contextmanager

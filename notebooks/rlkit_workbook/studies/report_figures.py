@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
+from matplotlib.figure import Figure
 
 from rlkit_mini.experiments import EXPERIMENTS
 from rlkit_mini.mazes import MAZES
@@ -15,7 +18,7 @@ SOLVABLE = ("easy", "medium", "hard")
 VALUE = "value at the start (discounted)"
 
 
-def draw_coverage(results: dict[str, dict]):
+def draw_coverage(results: dict[str, dict]) -> Figure:
     """Coverage against steps in the four mazes: random, RND, and RND without its bonus."""
     figure, axes = new_figure(2, 2, width=10, height=6.5)
     control = {"color": INK, "linestyle": "--", "marker": "."}
@@ -28,7 +31,7 @@ def draw_coverage(results: dict[str, dict]):
     return figure
 
 
-def draw_comparison(results: dict[str, dict]):
+def draw_comparison(results: dict[str, dict]) -> Figure:
     """Exact returns of every agent's seeds on four data sets."""
     figure, axes = new_figure(2, 2, width=11, height=7)
     titles = ("Narrow and good: medium near-expert", "Narrow, noisier: hard near-expert", "Lazy", "Broad: medium RND")
@@ -45,8 +48,8 @@ def draw_comparison(results: dict[str, dict]):
     return figure
 
 
-def _draw_learning(results: dict[str, dict], agents: dict[str, str]):
-    """Learning curves of two algorithms, {"dqn": "DQN", ...}, on the RND data of three mazes."""
+def draw_learning(results: dict[str, dict], agents: dict[str, str]) -> Figure:
+    """Learning curves of algorithms, {"dqn": "DQN", ...}, on the RND data of three mazes."""
     figure, axes = new_figure(1, 3, width=13, height=4)
     for ax, maze in zip(axes, SOLVABLE, strict=True):
         for agent, label in agents.items():
@@ -59,17 +62,7 @@ def _draw_learning(results: dict[str, dict], agents: dict[str, str]):
     return figure
 
 
-def draw_dqn_cql(results: dict[str, dict]):
-    """DQN against CQL."""
-    return _draw_learning(results, {"dqn": "DQN", "cql": "CQL, α 0.1"})
-
-
-def draw_awac_iql(results: dict[str, dict]):
-    """AWAC against IQL."""
-    return _draw_learning(results, {"awac": "AWAC", "iql": "IQL"})
-
-
-def draw_alpha(results: dict[str, dict]):
+def draw_alpha(results: dict[str, dict]) -> Figure:
     """CQL's α from 0 to 10 on the medium maze's RND data: returns, and values believed and true."""
     rows = {
         EXPERIMENTS[name].settings["alpha"]: results[name]
@@ -89,7 +82,7 @@ def draw_alpha(results: dict[str, dict]):
     return figure
 
 
-def draw_data(results: dict[str, dict]):
+def draw_data(results: dict[str, dict]) -> Figure:
     """CQL on 1,000 to 20,000 steps of one RND run on the medium maze."""
     rows = [results[f"pointmass_medium_cql_rnd{size}"] for size in SIZES]
     figure, (left, right) = new_figure(1, 2, width=11, height=4)
@@ -108,12 +101,7 @@ def draw_data(results: dict[str, dict]):
     return figure
 
 
-def draw_finetune(results: dict[str, dict]):
-    """Online after offline in the hard maze, and its control."""
-    return draw_fine_tuning({"CQL": results["pointmass_hard_cql_finetune"]})
-
-
-def draw_choosing(results: dict[str, dict]):
+def draw_choosing(results: dict[str, dict]) -> Figure:
     """What fitted Q evaluation on held-out transitions says of each candidate against the truth, and what is picked."""
     figure, axes = new_figure(1, 4, width=15, height=4.4)
     for ax, data in zip(axes, DATA, strict=True):
@@ -139,10 +127,10 @@ def draw_choosing(results: dict[str, dict]):
 FIGURES = {
     "coverage": draw_coverage,
     "comparison": draw_comparison,
-    "dqn_cql": draw_dqn_cql,
+    "dqn_cql": partial(draw_learning, agents={"dqn": "DQN", "cql": "CQL, α 0.1"}),
     "alpha": draw_alpha,
-    "awac_iql": draw_awac_iql,
+    "awac_iql": partial(draw_learning, agents={"awac": "AWAC", "iql": "IQL"}),
     "data": draw_data,
-    "finetune": draw_finetune,
+    "finetune": lambda results: draw_fine_tuning({"CQL": results["pointmass_hard_cql_finetune"]}),
     "choosing": draw_choosing,
 }
