@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ class ExplorationResult:
 def run_experiment(
     experiment: Experiment, seeds: int | Sequence[int] = 8, log_interval: int | None = None, progress: bool = True
 ) -> TrainingResult | ExplorationResult:
-    """Run an experiment, whatever its command is.
+    """Run an experiment: explore and measure coverage, or train and judge exactly; a fine-tuning beside its control.
 
     Args:
         seeds: members, one per seed: how many (0, 1, ...), or which.
@@ -64,71 +64,8 @@ def run_experiment(
         UnknownNameError: no such agent, data set or maze. ValueError: a count or a setting that cannot be.
         RuntimeError: interrupted before anything could be shown. TrainingDivergedError: as in `train_offline`.
     """
-    run = {"explore": run_exploration, "train": run_training, "finetune": run_fine_tuning}[experiment.command]
-    return run(experiment, seeds, log_interval, progress)
-
-
-def run_training(
-    experiment: Experiment, seeds: int | Sequence[int] = 8, log_interval: int | None = None, progress: bool = True
-) -> TrainingResult:
-    """Train a population on the experiment's data set and evaluate it exactly; see `run_experiment`."""
-    evaluations = _evaluations(experiment.updates, log_interval, usual=10)
-
-    def train(agent: Agent, data: Transitions, oracle: Oracle) -> History:
-        return train_offline(agent, data, experiment.updates, oracle, evaluations, progress=progress)
-
-    return _held_against_the_truth(experiment, seeds, train)
-
-
-def run_fine_tuning(
-    experiment: Experiment, seeds: int | Sequence[int] = 8, log_interval: int | None = None, progress: bool = True
-) -> TrainingResult:
-    """Train a population offline, go on online, and train its control, the same agents, offline all the way.
-
-    Raises:
-        RuntimeError: it was interrupted; all else as `run_experiment`.
-    """
-    total = experiment.updates + experiment.online_steps
-    evaluations = _evaluations(total, log_interval, usual=20)
-    shown = {"evaluations": evaluations, "progress": progress}
-
-    def train(agent: Agent, data: Transitions, oracle: Oracle) -> History:
-        lengths = {"updates": experiment.updates, "steps": experiment.online_steps}
-        return fine_tune(agent, data, data.maze, **lengths, epsilon=experiment.online_epsilon, oracle=oracle, **shown)
-
-    result = _held_against_the_truth(experiment, seeds, train)
-    if result.history.updates[-1] < total:
-        raise RuntimeError(f"{experiment.name} was interrupted; without its control nothing is shown")
-    control = experiment.make_agent(seeds)
-    result.control = train_offline(control, result.data, total, result.oracle, **shown)
-    result.summary |= {"online_from": experiment.updates, "control": _as_lists(result.control)}
-    return result
-
-
-def run_exploration(
-    experiment: Experiment, seeds: int | Sequence[int] = 8, log_interval: int | None = None, progress: bool = True
-) -> ExplorationResult:
-    """Let a population explore the experiment's maze and measure its coverage; see `run_experiment`."""
-    agent, began = experiment.make_agent(seeds), time.perf_counter()
-    data = explore(agent, MAZES[experiment.maze], experiment.steps, progress)
-    seconds = time.perf_counter() - began
-    made = len(data[0])
-    steps = np.unique(np.linspace(0, made, _evaluations(made, log_interval, usual=20) + 1)[1:].astype(int))
-    coverages = coverage_curve(data, steps)
-    summary = {
-        **_facts(experiment, agent),
-        "coverage": coverages[-1].tolist(),
-        **_over_seeds(coverages[-1]),
-        "goals": [int(member.terminations.sum()) for member in data],
-        "steps": made,
-        "seconds": seconds,
-        "curve": {
-            "steps": steps.tolist(),
-            "coverage": coverages.round(4).tolist(),
-            "goals": np.array([member.terminations.numpy().cumsum()[steps - 1] for member in data]).T.tolist(),
-        },
-    }
-    return ExplorationResult(experiment, data, steps, coverages, summary)
+    run = _explored if experiment.command == "explore" else _trained
+    return run(experiment, experiment.make_agent(seeds), log_interval, progress)
 
 
 def as_row(summary: dict[str, Any]) -> dict[str, str]:
@@ -158,35 +95,66 @@ def as_row(summary: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _held_against_the_truth(
-    experiment: Experiment, seeds: int | Sequence[int], train: Callable[[Agent, Transitions, Oracle], History]
-) -> TrainingResult:
-    data, agent = load_dataset(experiment.dataset, experiment.dataset_dir), experiment.make_agent(seeds)
+def _trained(experiment: Experiment, agent: Agent, log_interval: int | None, progress: bool) -> TrainingResult:
+    data, online = load_dataset(experiment.dataset, experiment.dataset_dir), experiment.command == "finetune"
     oracle = Oracle(data.maze, agent.settings[0].get("discount", 0.95))
-    began = time.perf_counter()
-    history = train(agent, data, oracle)
+    total = experiment.updates + (experiment.online_steps if online else 0)
+    evaluations = _evaluations(total, log_interval, usual=20 if online else 10)
+    shown, began = {"oracle": oracle, "evaluations": evaluations, "progress": progress}, time.perf_counter()
+    if online:
+        lengths = {"updates": experiment.updates, "steps": experiment.online_steps}
+        history = fine_tune(agent, data, data.maze, **lengths, epsilon=experiment.online_epsilon, **shown)
+    else:
+        history = train_offline(agent, data, total, **shown)
     seconds = time.perf_counter() - began
-    if not len(history.updates):
-        raise RuntimeError(f"{experiment.name} was interrupted before its first evaluation; nothing was kept")
-    returns = history.returns[-1]
+    if not len(history.updates) or (online and history.updates[-1] < total):
+        raise RuntimeError(f"{experiment.name} was interrupted too early to be shown; nothing was kept")
+    summary = _facts(experiment, agent) | _judged(agent, oracle, data)
+    summary |= {"updates": int(history.updates[-1]), "seconds": seconds, "history": _as_lists(history)}
+    result = TrainingResult(experiment, agent, oracle, data, history, summary)
+    if online:
+        result.control = train_offline(experiment.make_agent(agent.configuration["seeds"]), data, total, **shown)
+        result.summary |= {"online_from": experiment.updates, "control": _as_lists(result.control)}
+    return result
+
+
+def _judged(agent: Agent, oracle: Oracle, data: Transitions) -> dict[str, Any]:
+    """What the agents believe and are worth, beside what could have been reached."""
     judged = Judgement.of(agent, oracle)
     true, believed = judged.true_start, None if judged.q_values is None else judged.believed_start
-    summary = {
-        **_facts(experiment, agent),
+    return {
         "optimal_return": oracle.optimal_return,
         "best_return_of_data": oracle.best_return(data.observations, data.actions),
         "behaviour_return": float(data.episode_returns.mean()) if len(data.episode_returns) else None,
-        "returns": returns.tolist(),
-        **_over_seeds(returns),
+        "returns": judged.returns.tolist(),
+        **_over_seeds(judged.returns),
         "start_value_estimated": None if believed is None else float(np.median(believed)),
         "start_value_true": float(np.median(true)),
         "start_values_estimated": None if believed is None else believed.tolist(),
         "start_values_true": true.tolist(),
-        "updates": int(history.updates[-1]),
-        "seconds": seconds,
-        "history": _as_lists(history),
     }
-    return TrainingResult(experiment, agent, oracle, data, history, summary)
+
+
+def _explored(experiment: Experiment, agent: Agent, log_interval: int | None, progress: bool) -> ExplorationResult:
+    began = time.perf_counter()
+    data = explore(agent, MAZES[experiment.maze], experiment.steps, progress)
+    seconds, made = time.perf_counter() - began, len(data[0])
+    steps = np.unique(np.linspace(0, made, _evaluations(made, log_interval, usual=20) + 1)[1:].astype(int))
+    coverages, goals = coverage_curve(data, steps), [member.terminations.numpy().cumsum() for member in data]
+    summary = {
+        **_facts(experiment, agent),
+        "coverage": coverages[-1].tolist(),
+        **_over_seeds(coverages[-1]),
+        "goals": [int(reached[-1]) for reached in goals],
+        "steps": made,
+        "seconds": seconds,
+        "curve": {
+            "steps": steps.tolist(),
+            "coverage": coverages.round(4).tolist(),
+            "goals": np.transpose([reached[steps - 1] for reached in goals]).tolist(),
+        },
+    }
+    return ExplorationResult(experiment, data, steps, coverages, summary)
 
 
 def _facts(experiment: Experiment, agent: Agent) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def draw_fine_tuning(summaries: dict[str, dict]) -> Figure:
     """Returns of fine-tunings by label, before and after they go online, each beside its control, which never does.
 
     Args:
-        summaries: of `run_fine_tuning`.
+        summaries: of `run_experiment`.
     """
     figure, ax = new_figure(height=4.2)
     for label, summary in summaries.items():

@@ -236,6 +236,25 @@ def test_settings_seeds_and_data_are_options(tmp_path):
     assert_same_bits(agent, alone)
 
 
+def test_the_seeds_options_go_on_as_they_are_spelt_there(tmp_path):
+    """`-cfg ... --dataset_dir datasets/ --log_interval 1000`."""
+    words = ("--seeds", 1, "--steps", 20, "--dataset_dir", Path(__file__).parents[2] / "datasets", "--log_interval", 5)
+    run = command("train", "pointmass_hard_iql", *words, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    rows = (tmp_path / "results/pointmass_hard_iql/curve.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == ["5", "10", "15", "20"]
+
+
+def test_a_training_that_is_interrupted_before_an_evaluation_says_so(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CQL, "update", interrupted)
+    row = EXPERIMENTS["pointmass_medium_cql"].changed(updates=5)
+    with pytest.raises(RuntimeError, match="pointmass_medium_cql was interrupted too early to be shown"):
+        run_experiment(row, seeds=1, progress=False)
+
+
 def test_the_courses_length_and_settings_run_with_course(tmp_path):
     run = command("train", "pointmass_easy_awac", "--course", "--updates", 10, "--seeds", 1, cwd=tmp_path)
     assert "a trial: 10 of the experiment's 100,000 updates" in run.stdout
