@@ -43,7 +43,6 @@ SHARED = {  # comparisons that are trainings too: the same agent on the same dat
     "medium-rnd: DQN": "pointmass_medium_dqn",
     "medium-rnd: CQL, α 0.1": "pointmass_medium_cql",
     "medium-rnd: CQL, α 1": "pointmass_medium_cql_alpha1",
-    "medium-rnd: IQL": "pointmass_medium_iql",
 }
 SIZES = (1_000, 5_000, 10_000, 20_000)
 LONG_RUN = "pointmass_medium_rnd_20000"  # its beginnings are the smaller explorations of the medium maze
