@@ -27,19 +27,16 @@ def _results(claim: Claim, report: dict) -> None:
 def _fine_tuning(claim: Claim, tuned: dict) -> None:
     best, since = tuned["optimal_return"], tuned["history"]["updates"].index(tuned["online_from"])
     online, control = (np.array(tuned[name]["returns"])[since:] for name in ("history", "control"))
-    behind = best - online[-1].min()
-    claim("Going online in the hard maze, every seed ends within five steps of J*", behind < 5, seen=f"{behind:.1f}")
+    behind = best - claim.middle(online[-1]), best - online[-1].min()
+    claim(
+        f"Going online in the hard maze ends {behind[0]:.1f} below J* in the middle, "
+        f"{behind[1]:.1f} with the worst seed.",
+        claim.nearly_optimal(online[-1], best),
+    )
     claim(
         f"The control, which makes as many updates and never acts, ends at {claim.middle(control[-1]):.1f} "
         f"(online: {claim.middle(online[-1]):.1f}; 8 seeds do not settle the difference)",
         not claim.settled(online[-1] - control[-1]),
-    )
-    half = len(control) // 2
-    lowest = control[-half:].min(), online[-half:].min()
-    claim(
-        f"and swings: in the second half of these updates its worst evaluation is {lowest[0]:.0f} "
-        f"(online: {lowest[1]:.0f})",
-        lowest[0] < lowest[1] - 10,
     )
 
 
@@ -49,7 +46,12 @@ def _choosing(claim: Claim, choices: dict[str, dict]) -> None:
 
     pairs = zip(scores("medium-rnd", "fitted_q").T, scores("medium-rnd", "true").T, strict=True)
     ranks = [scipy.stats.spearmanr(*pair).statistic for pair in pairs]
-    claim("On broad data fitted Q evaluation tells good from bad", min(ranks) > 0.7, seen=f"rank correlations {ranks}")
+    claim(
+        "On broad data fitted Q evaluation tells good from bad "
+        f"(rank correlation with the truth: {np.median(ranks):.2f})",
+        min(ranks) > 0.5,
+        seen=f"rank correlations {np.round(ranks, 2)}",
+    )
     too_much = [np.median((scores(data, "fitted_q") - scores(data, "true"))[:2]) for data in NARROW]  # of DQN
     claim("on narrow data it believes in untried actions as DQN does", min(too_much) > 3, seen=f"{too_much}")
     agents = np.array([candidate["agent"] for candidate in choices["medium-lazy"]["candidates"]])
