@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from rlkit_mini.experiments import EXPERIMENTS
+from rlkit_mini.tables import paired
 from rlkit_workbook import __main__ as command_line
 from rlkit_workbook.__main__ import published
 from rlkit_workbook.studies import report
@@ -188,7 +189,7 @@ def middle(name):
     return RESULTS[name]["interquartile_mean"]
 
 
-@pytest.mark.parametrize(("agent", "factor"), [("dqn", 1.1), ("cql", 1.1), ("awac", 1.1), ("iql", 1.2)])
+@pytest.mark.parametrize(("agent", "factor"), [("dqn", 1.1), ("cql", 1.1), ("awac", 1.1), ("iql", 1.3)])
 def test_on_medium_the_interquartile_mean_is_near_the_optimum(agent, factor):
     assert middle(f"pointmass_medium_{agent}") > factor * RESULTS[f"pointmass_medium_{agent}"]["optimal_return"]
 
@@ -198,16 +199,19 @@ def test_easy_is_solved_and_hard_cql_is_above_45():
     assert middle("pointmass_hard_cql") > -45
 
 
-def test_fine_tuning_is_stably_near_the_optimum_for_every_seed_and_its_control_is_not():
+def test_fine_tuning_is_stably_near_the_optimum_for_every_seed():
     result = RESULTS["pointmass_hard_cql_finetune"]
-    history, control = (np.array(result[key]["returns"]) for key in ("history", "control"))
+    history = np.array(result["history"]["returns"])
     late = np.array(result["history"]["updates"]) > math.ceil(0.75 * result["updates"])
     assert late.sum() >= 4
-    online, offline = np.median(history[late], axis=0), np.median(control[late], axis=0)
-    assert (online > -38).all()
-    assert offline.min() < -45
-    assert (online - offline).mean() > 3
+    assert (np.median(history[late], axis=0) > -38).all()
     assert ((history[late] > -40).mean(axis=0) >= 0.8).all()
+
+
+def test_on_broad_data_acting_adds_nothing_that_8_seeds_can_show():
+    result = RESULTS["pointmass_hard_cql_finetune"]
+    online, control = (result[key]["returns"][-1] for key in ("history", "control"))
+    assert not paired(online, control).settled
 
 
 def test_choosing_without_acting_works_on_broad_data_and_fails_on_lazy_data():
