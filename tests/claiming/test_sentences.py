@@ -15,9 +15,10 @@ A point is at S. It walks *far*, e.g. through [the door](a_b.html),
 - An item
 - Another. With two.
 
-| a | b |
-|---|---|
-| left | 3 |
+| a | b | c | d |
+|---|---|---|---|
+| left, e.g. the door. | 3 | Is it? | -2.5 [-3, -2] |
+| 7 | 8 | 9 | |
 """
     assert [(sentence.kind, sentence.text) for sentence in sentences(text)] == [
         ("heading", "A heading: what it is"),
@@ -29,8 +30,11 @@ A point is at S. It walks *far*, e.g. through [the door](a_b.html),
         ("text", "With two."),
         ("heading", "a"),
         ("heading", "b"),
-        ("cell", "left"),
-        ("cell", "3"),
+        ("heading", "c"),
+        ("heading", "d"),
+        ("cell", "left, e.g. the door."),
+        ("cell", "Is it?"),
+        ("row", "left, e.g. the door. | 3 | -2.5 [-3, -2]"),
     ]
     assert {sentence.section for sentence in sentences(text)} == {"A heading: what it is"}, "a table has none"
 
@@ -92,6 +96,12 @@ def test_sentences_that_state_a_result(text):
 )
 def test_sentences_that_do_not(sentence):
     assert not states_a_result(sentence)
+
+
+def test_a_row_of_counts_is_no_result():
+    assert states_a_result(Sentence("DQN | -150 | 8", "row"))
+    assert states_a_result(Sentence("coverage | 0.4", "row"))
+    assert not states_a_result(Sentence("01 Pointmass | 55 | 3", "row"))
 
 
 def test_what_is_left_of_a_sentence_is_asked_for_numbers_and_comparisons():

@@ -65,6 +65,8 @@ ELSEWHERE = re.compile(r"further reading|exercise \d|\bidea\b|equation|^\d+ ·|q
 def states_a_result(sentence: Sentence) -> bool:
     """Whether a sentence says what came out, as far as its words tell."""
     text = sentence.text
+    if sentence.kind == "row":  # of a table: counts and minutes are no results
+        return bool(re.search(r"(?<!\w)[-−]\d|\d\.\d|\d%", text))
     if sentence.kind in ("heading", "caption") or text.endswith(("?", ":", "$$")) or text[:1].islower():
         return False
     if IMPERATIVE.search(text) or ELSEWHERE.search(sentence.section):

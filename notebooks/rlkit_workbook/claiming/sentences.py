@@ -34,7 +34,7 @@ class Sentence:
     """text: one line, with code as `code` and mathematics as $...$; section: the heading above it in its cell."""
 
     text: str
-    kind: str = "text"  # or heading, cell (of a table), title, caption, quiz
+    kind: str = "text"  # or heading, cell and row (of a table), title, caption, quiz
     section: str = ""
 
 
@@ -46,19 +46,38 @@ def sentences(markdown: str) -> list[Sentence]:
         hidden.append(match[0])
         return match[0] if match["code"] else f"\ue000{len(hidden) - 1}\ue001"
 
-    found, open_blocks, section = [], [], ""
+    found, open_blocks, section, row = [], [], "", []
     for token in MARKDOWN.parse(CODE_OR_MATHEMATICS.sub(hide, markdown)):
         if token.nesting == 1:
             open_blocks.append(token.type.removesuffix("_open"))
         elif token.nesting == -1:
-            open_blocks.pop()
+            if open_blocks.pop() == "tr":
+                found, row = [*found, *_row(row, section)], []
         elif token.type == "inline":
             block = open_blocks[-1]
-            kind = {"heading": "heading", "td": "cell", "th": "heading"}.get(block, "text")
-            text = re.sub("\ue000(\\d+)\ue001", lambda match: hidden[int(match[1])], _visible(token))
+            text = " ".join(re.sub("\ue000(\\d+)\ue001", lambda match: hidden[int(match[1])], _visible(token)).split())
             section = text if block == "heading" else section
-            found += [Sentence(part, kind, section) for part in split(" ".join(text.split()))]
+            if block == "td":
+                row.append(text)
+            else:
+                found += [
+                    Sentence(part, "text" if block == "paragraph" else "heading", section) for part in split(text)
+                ]
     return found
+
+
+def _row(cells: list[str], section: str) -> Iterator[Sentence]:
+    """A table's row: what its cells say, and its figures together with what they are of."""
+    figures = [cell for cell in cells if re.search(r"\d", cell) and not _has_letters(cell)]
+    for cell in cells:
+        if cell not in figures:
+            yield from (Sentence(part, "cell", section) for part in split(cell))
+    if figures and _has_letters(cells[0]):
+        yield Sentence(" | ".join([cells[0], *figures]), "row", section)
+
+
+def _has_letters(text: str) -> bool:
+    return re.search(r"[^\W\d_]", text) is not None
 
 
 def _visible(inline) -> str:
