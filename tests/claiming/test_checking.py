@@ -165,7 +165,7 @@ def test_a_document_is_held_against_the_committed_report(tmp_path, monkeypatch):
         claim("DQN gets to 7.", "pointmass_medium_dqn" in report)
         claim(report["no such experiment"], True)
 
-    with pytest.raises(ValueError, match=r"expected a notebook .* or RESULTS\.md"):
+    with pytest.raises(ValueError, match=r"expected a notebook .*, or README\.md, RESULTS\.md"):
         check_file(path)
     monkeypatch.setitem(DOCUMENTS, path, page)
     assert check_file(path, fix=True).problems == [
