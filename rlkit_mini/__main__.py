@@ -131,8 +131,11 @@ def list_experiments() -> None:
 
 def explore(options: Annotated[Exploration, arg(name="")]) -> None:
     """Explore a maze with a population, and write a data set per member."""
+    from rlkit_mini.data.sets import check_id
+
     row, asked = options.rows("explore")
-    folder = (options.dataset_dir or options.out / "datasets").resolve()
+    check_id(asked.dataset)
+    folder = options.dataset_dir or options.out / "datasets"
     for place in (folder / Path(asked.dataset).parent, options.out / options.name):
         check_writable(place)
     ids = [re.sub(r"(?=-v\d+$)", f"-seed{seed}" if seed else "", asked.dataset) for seed in options.all_seeds()]

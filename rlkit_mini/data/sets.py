@@ -74,6 +74,12 @@ def checksum(dataset_id: str, folder: str | os.PathLike | None = None) -> str:
     return _checksum(dataset_path(dataset_id, folder) / "main_data.hdf5")
 
 
+def check_id(dataset_id: str) -> None:
+    """Raise a ValueError where an id is of another form than Minari's."""
+    if not re.fullmatch(r"[\w-]+/[\w-]+-v\d+", dataset_id):
+        raise ValueError(f"data set id is {dataset_id!r}; expected namespace/name-v0, such as 'pointmass/mine-v0'")
+
+
 def save_dataset(
     dataset_id: str,
     data: Transitions,
@@ -100,11 +106,10 @@ def save_dataset(
     """
     if not len(data):
         raise ValueError(f"data set {dataset_id} would be empty; expected at least one transition")
-    if not re.fullmatch(r"[\w-]+/[\w-]+-v\d+", dataset_id):
-        raise ValueError(f"data set id is {dataset_id!r}; expected namespace/name-v0, such as 'pointmass/mine-v0'")
+    check_id(dataset_id)
     if folder is None and dataset_id in list_datasets(COURSE):
         raise FileExistsError(f"data set {dataset_id} is one of the course's; expected another id, or a folder")
-    target = Path(folder or _own_place()) / dataset_id
+    target = Path(folder or _own_place()).absolute() / dataset_id  # Minari loses its way with a relative one
     if target.exists() and not overwrite:
         raise FileExistsError(f"data set {dataset_id} is there already; pass overwrite=True to replace it")
     spec = gym.spec(data.maze.env_id)

@@ -380,6 +380,7 @@ COMMANDS = [
         "/dev/null/x/pointmass_easy_dqn cannot be written to; expected a folder that can",
     ),
     (["explore", "pointmass_easy_random", "--steps", "-3"], "steps is -3; expected an integer of at least 1"),
+    (["explore", "pointmass_easy_random", "--dataset", "mine"], "data set id is 'mine'; expected namespace/name-v0"),
     (["explore", "pointmass_easy_random", "--dataset-dir", "/dev/null"], "/dev/null/pointmass cannot be"),
     (["report", "--out", "/dev/null"], "/dev/null cannot be written to"),
     (["report", "--steps", "0"], "steps is 0; expected an integer of at least 1"),
