@@ -7,7 +7,16 @@ import torch
 from rlkit_mini import MAZES, Oracle, load_dataset
 from rlkit_mini.mazes import half_cells
 from rlkit_mini.pointmass import at_goal
-from rlkit_workbook.studies.ablations import data_by_name, independent_steps, walks
+from rlkit_workbook.studies.ablations import (
+    contents,
+    data_by_name,
+    independent_steps,
+    knob_parts,
+    on_pairs,
+    pair_frequencies,
+    walks,
+    with_arrivals,
+)
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +81,39 @@ def test_a_name_says_what_was_collected(oracle):
 def test_a_name_without_its_shares_is_refused(name):
     with pytest.raises(ValueError, match=r"is no data set; expected such as walked/medium-0\.1 or drawn/"):
         data_by_name(name, (0,))
+
+
+def test_contents_are_counted_by_hand():
+    data = load_dataset("pointmass/medium-near-expert-v0")
+    places = np.floor(2 * data.maze.positions(data.observations.numpy())).astype(int)
+    pairs = {(x, y, a) for (x, y), a in zip(places.tolist(), data.actions.tolist(), strict=True)}
+    free = 4 * (~data.maze.walls).sum()
+    shown = contents(data)
+    assert shown["pairs"] == pytest.approx(len(pairs) / free / 5)
+    assert shown["half-cells"] == pytest.approx(len({pair[:2] for pair in pairs}) / free)
+    assert shown["arrivals"] == data.terminations.sum()
+    frequencies = pair_frequencies(data)
+    assert frequencies.shape == (free * 5,)
+    assert frequencies.sum() == pytest.approx(1)
+    assert (frequencies > 0).sum() == len(pairs)
+
+
+def test_arrivals_are_taken_away_and_taken_over():
+    run = load_dataset("pointmass/medium-rnd-v0")
+    assert run.terminations.any()
+    without = with_arrivals(run)
+    assert not without.terminations.any()
+    assert len(without) == len(run) - run.terminations.sum()
+    assert torch.equal(without.observations, run.observations[~run.terminations])
+    other = with_arrivals(run[:100], run)
+    assert torch.equal(other.observations[-int(run.terminations.sum()) :], run.observations[run.terminations])
+    assert len(with_arrivals(run, run)) == len(run)
+
+
+def test_the_knobs_parts_are_what_independent_steps_are_drawn_from(oracle):
+    path, anywhere, best = knob_parts(oracle)
+    joint = (0.7 * path + 0.3 * anywhere)[:, None] * (0.4 * best + 0.6 / 5)
+    expected = on_pairs(oracle, joint)
+    assert expected.sum() == pytest.approx(1)
+    counted = pair_frequencies(independent_steps(oracle, 0.3, 0.6, 50_000))
+    np.testing.assert_allclose(counted, expected, atol=5 * np.sqrt(expected.max() / 50_000))

@@ -18,6 +18,7 @@ from rlkit_mini.names import Catalogue
 from rlkit_workbook.exercises import (
     awac,
     cql,
+    data_ablations,
     data_sets,
     dqn,
     exploring,
@@ -53,7 +54,18 @@ __all__ = [
     "unnamed_faults",
 ]
 
-_SUBJECTS = (exploring, rnd, data_sets, dqn, cql, awac, iql, judging, fine_tuning)  # in the notebooks' order
+_SUBJECTS = (
+    exploring,
+    rnd,
+    data_sets,
+    dqn,
+    cql,
+    awac,
+    iql,
+    data_ablations,
+    judging,
+    fine_tuning,
+)  # in the notebooks' order
 EXERCISES = Catalogue("exercise", {item.name: item for subject in _SUBJECTS for item in subject.EXERCISES})
 _hinted: dict[str, int] = {}  # how many steps of each larger exercise's hints were shown
 

@@ -1,4 +1,4 @@
-"""Notebook 08: is a difference real, how good is a policy that never acted, and what a bonus for trajectories is."""
+"""Notebook 09: is a difference real, how good is a policy that never acted, and what a bonus for trajectories is."""
 
 import numpy as np
 from numpy import array

@@ -5,7 +5,7 @@ Committed as `figures/gallery.npz`, in a byte per half-cell; `sweeps.Gallery` gi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +107,32 @@ def gallery_scores(gallery: Mapping[str, Sweep], algorithm: str) -> tuple[list[s
         names += done.grid["dataset"]
         found.append(100 * (done.returns[-1] - never) / (best - never))
     return names, np.concatenate(found, axis=-2)
+
+
+SHOWN = {  # settings of the medium maze's sweeps, by the labels of figures
+    "BC": {},
+    "DQN": {},
+    "CQL, α 0.1": {"alpha": 0.1},
+    "CQL, α 1": {"alpha": 1},
+    "AWAC": {"temperature": 0.3},
+    "IQL": {"expectile": 0.7, "temperature": 0.1},
+}
+
+
+def returns_on(gallery: Mapping[str, Sweep], datasets: Sequence[str]) -> dict[str, np.ndarray]:
+    """Exact returns (data sets, seeds) of each of `SHOWN` on data sets of the medium maze."""
+    found = {}
+    for label, setting in SHOWN.items():
+        done = gallery[f"medium {label.split(',')[0]}"]
+        found[label] = np.stack([done.returns[-1, *done.index(setting | {"dataset": name})] for name in datasets])
+    return found
+
+
+def median_scores(gallery: Mapping[str, Sweep]) -> tuple[list[str], dict[str, np.ndarray]]:
+    """The names of all data sets; algorithm -> the median seed's score (settings, data sets)."""
+    found = {agent.__name__: gallery_scores(gallery, agent.__name__) for agent in GRIDS}
+    names, _ = found["BC"]
+    return names, {label: np.median(each, axis=-1).reshape(-1, len(names)) for label, (_, each) in found.items()}
 
 
 def standings(gallery: Mapping[str, Sweep]) -> tuple[dict[str, dict], dict[str, dict[str, np.ndarray]]]:

@@ -8,13 +8,14 @@ import threading
 import ipywidgets as widgets
 
 from rlkit_mini.plots.style import label_of
+from rlkit_workbook.panels.choosing import Choosing, ChoosingFigure
 from rlkit_workbook.panels.exploration import ExplorationFigure
 from rlkit_workbook.panels.redrawn import axis_label
 from rlkit_workbook.panels.sweep import SweepFigure
 from rlkit_workbook.sweeps import ExplorationSweep, Sweep
 from rlkit_workbook.widgets.controls import AlternativeText, in_turn, picture
 
-FIGURES = {Sweep: SweepFigure, ExplorationSweep: ExplorationFigure}
+FIGURES = {Sweep: SweepFigure, ExplorationSweep: ExplorationFigure, Choosing: ChoosingFigure}
 
 
 class Scrub(widgets.VBox):
@@ -27,7 +28,7 @@ class Scrub(widgets.VBox):
     """
 
     def __init__(
-        self, sweep: Sweep | ExplorationSweep, references: dict[str, float] | None, setting: dict | None
+        self, sweep: Sweep | ExplorationSweep | Choosing, references: dict[str, float] | None, setting: dict | None
     ) -> None:
         if type(sweep) not in FIGURES:
             given = type(sweep).__name__
@@ -81,7 +82,7 @@ class Scrub(widgets.VBox):
 
 
 def scrub(
-    sweep: Sweep | ExplorationSweep, references: dict[str, float] | None = None, setting: dict | None = None
+    sweep: Sweep | ExplorationSweep | Choosing, references: dict[str, float] | None = None, setting: dict | None = None
 ) -> Scrub:
     """The slider of a sweep, as the last expression of a cell.
 
