@@ -51,7 +51,9 @@ def made(target, folder, *options):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        env=os.environ | {name: str(folder / name) for name in folders} | {"PYTHONPATH": str(ROOT)},
+        env=os.environ
+        | {name: str(folder / name) for name in folders}
+        | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "notebooks")])},
     )
     rest = None
     try:
