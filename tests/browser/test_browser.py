@@ -235,16 +235,18 @@ def use_the_playground(page, datasets):
     expect(status.locator("[role=alert]")).to_contain_text("Error: learning_rate is -1; expected a finite number")
     expect(live.locator(".rlkit-stop")).to_be_disabled()
 
-    # So are a training that ends in infinity, and a data set that is not on this computer
+    # So are a training that ends in infinity, and a data set that was cut short
     type_into("learning-rate", "1e30")
     live.locator(".rlkit-train").click()
     expect(status.locator("[role=alert]")).to_contain_text("diverged before update")
     type_into("learning-rate", "0.001")
-    away = (datasets / "pointmass" / "hard-rnd-v0").rename(datasets / "away")
+    file = datasets / "pointmass" / "hard-rnd-v0" / "data" / "main_data.hdf5"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:1000])
     live.locator(".rlkit-data select").select_option("hard-rnd")
     live.locator(".rlkit-train").click()
-    expect(status.locator("[role=alert]")).to_contain_text("Error: unknown data set 'pointmass/hard-rnd-v0'")
-    away.rename(datasets / "pointmass" / "hard-rnd-v0")
+    expect(status.locator("[role=alert]")).to_contain_text("is damaged")
+    file.write_bytes(whole)
 
     # A painted data set: a waypoint by pointer, another by keyboard
     before = painter.locator(".rlkit-painter-picture").get_attribute("src")
