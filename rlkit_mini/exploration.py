@@ -38,6 +38,7 @@ def explore(
         one `Transitions` per member, their last episode unfinished unless it ended by chance.
 
     Raises:
+        TypeError, ValueError: no agent, no maze, or no steps.
         TrainingDivergedError: a loss became infinite or no number; its `history` is what was collected until then.
     """
     check_agent(agent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,6 +31,7 @@ class Maze:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Width and height, in cells."""
         return self.walls.shape
 
     @property
@@ -49,7 +51,7 @@ class Maze:
         return f"Maze({self.name!r}, shape={self.shape}, horizon={self.horizon})"
 
 
-def check_maze(maze) -> None:
+def check_maze(maze: Any) -> None:
     """Raise a TypeError where something else than a maze was given, such as its name."""
     if not isinstance(maze, Maze):
         raise TypeError(f"maze is {maze!r}; expected one of MAZES, such as MAZES['medium']")

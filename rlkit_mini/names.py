@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,7 @@ class UnknownNameError(KeyError):
 class Catalogue(dict):
     """A dict of named things whose missing keys raise `UnknownNameError` with the closest names."""
 
-    def __init__(self, kind: str, items) -> None:
+    def __init__(self, kind: str, items: Mapping[str, Any]) -> None:
         super().__init__(items)
         self.kind = kind
 
@@ -29,7 +31,7 @@ class Catalogue(dict):
         raise UnknownNameError(f"unknown {self.kind} {name!r}; {hint}")
 
 
-def check_count(name: str, count) -> None:
+def check_count(name: str, count: Any) -> None:
     """Raise a ValueError where a count is no integer of at least 1."""
     if not (isinstance(count, (int, np.integer)) and count >= 1):
         raise ValueError(f"{name} is {count!r}; expected an integer of at least 1")

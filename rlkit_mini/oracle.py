@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,16 +21,17 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 import scipy.sparse as sparse
+import torch
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import Maze, check_maze, half_cells, half_cells_at
 from rlkit_mini.pointmass import ACTIONS, NOISE_SCALE, SUBSTEPS, transition
 
 RESOLUTION = {"easy": 8, "medium": 8, "hard": 2, "veryhard": 4}  # what half-trained policies need to be judged fairly
-POINTS = 4  # a sub-cell
-NOISE = 64  # a point and action
+POINTS = 4  # per sub-cell
+NOISE = 64  # per point and action
 FORMAT = 2  # of the cached file
 
 
@@ -39,12 +41,15 @@ class Oracle:
     Args:
         maze: one of `MAZES`.
         discount: of `optimal_q`, `Evaluation.q_values` and `Evaluation.visitation`; returns are undiscounted.
-        resolution: sub-cells a cell and axis; None takes the maze's own, which is within 2% of a twice finer grid.
+        resolution: sub-cells per cell and axis; None takes the maze's own, which is within 2% of a twice finer grid.
 
     Attributes:
         observations: (sub-cells, 2) float32, the sub-cells' centres.
-        points: (4 * sub-cells + 1, 2) float32, where a policy is asked: four points a sub-cell, and last the start.
+        points: (4 * sub-cells + 1, 2) float32, where a policy is asked: four points per sub-cell, and last the start.
         start_weights: (sub-cells,) share of each sub-cell in the start (which often lies on a corner of four).
+
+    Raises:
+        TypeError: no maze. ValueError: a discount or a resolution outside its range.
     """
 
     def __init__(self, maze: Maze, discount: float = 0.95, resolution: int | None = None) -> None:
@@ -93,13 +98,16 @@ class Oracle:
         """The uniform random policy's undiscounted return under the time limit."""
         return float(self.evaluate(np.full((len(self.cells), len(ACTIONS)), 0.2)).episode_return)
 
-    def best_return(self, observations, actions) -> float:
+    def best_return(self, observations: ArrayLike, actions: ArrayLike) -> float:
         """The best this data allows: J* restricted to the (half-cell, action) pairs that a data set contains.
 
         Where the data has no pair at all, nobody knows better than to act at random, and so does this policy.
 
         Args:
             observations: (n, 2) in [0, 1]; actions: (n,) integers.
+
+        Raises:
+            ValueError: other shapes, actions that there are not, or places outside the maze.
         """
         actions = np.asarray(actions)
         if np.shape(observations) != (len(actions), 2) or not np.isin(actions, np.arange(len(ACTIONS))).all():
@@ -127,14 +135,38 @@ class Oracle:
 
     # What is true of a policy
 
-    def evaluate(self, policy) -> Evaluation:
+    def evaluate(self, policy: Callable[[np.ndarray], ArrayLike] | ArrayLike) -> Evaluation:
         """The exact return, success rate, Q^pi and visitation of one policy or a population of them.
 
         Args:
             policy: a function that maps observations to action probabilities (..., n, 5), asked at `points`; or
                 probabilities (..., sub-cells, 5), the same all over a sub-cell, or (..., points, 5).
+
+        Raises:
+            ValueError: they have another shape, or are no distribution.
         """
-        shape, given = (len(self.cells), len(ACTIONS)), policy(self.points) if callable(policy) else policy
+        probabilities = self._at_points(policy(self.points) if callable(policy) else policy)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # scipy's products release the interpreter's lock
+            matrices = list(pool.map(self._policy_matrix, probabilities.reshape(-1, *probabilities.shape[-2:])))
+            episodes = np.array(list(pool.map(self._episode, matrices))).reshape(*probabilities.shape[:-2], 2)
+        return Evaluation(self, probabilities.shape[:-2], matrices, episodes[..., 0], episodes[..., 1])
+
+    def sub_cells(self, observations: ArrayLike) -> np.ndarray:
+        """The sub-cell (..., ) in which each observation (..., 2) lies."""
+        return self._sub_cells_at(self.maze.positions(observations))
+
+    def on_grid(self, values: ArrayLike) -> np.ndarray:
+        """Values (..., sub-cells) laid out as maps (..., width x resolution, height x resolution), NaN in walls."""
+        values = np.asarray(values, dtype=np.float64)
+        maps = np.full((*values.shape[:-1], *self._free.shape), np.nan)
+        maps[..., self._free] = values
+        return maps
+
+    # How it is computed
+
+    def _at_points(self, given: ArrayLike) -> np.ndarray:
+        """Probabilities (..., points, 5), of those given at points or of sub-cells; raises as `evaluate`."""
+        shape = (len(self.cells), len(ACTIONS))
         given = given.cpu() if hasattr(given, "cpu") else given  # a tensor, on whatever device
         try:
             probabilities = np.asarray(given, dtype=np.float64)
@@ -143,8 +175,7 @@ class Oracle:
             raise ValueError(
                 f"policy is a {kind} without a shape; expected probabilities (..., {shape[0]}, 5)"
             ) from None
-        at_points = (len(self.points), len(ACTIONS))
-        if probabilities.shape[-2:] not in (shape, at_points) or not probabilities.size:
+        if probabilities.shape[-2:] not in (shape, (len(self.points), len(ACTIONS))) or not probabilities.size:
             raise ValueError(f"policy has shape {probabilities.shape}; expected probabilities (..., {shape[0]}, 5)")
         if not (probabilities >= 0).all() or np.abs(probabilities.sum(axis=-1) - 1).max() > 1e-3:
             raise ValueError("policy is no distribution; expected probabilities >= 0 that sum to 1 over the actions")
@@ -152,23 +183,7 @@ class Oracle:
         if probabilities.shape[-2:] == shape:
             at_start = (self.start_weights @ probabilities)[..., None, :]
             probabilities = np.concatenate([probabilities.repeat(POINTS, axis=-2), at_start], axis=-2)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # scipy's products release the interpreter's lock
-            matrices = list(pool.map(self._policy_matrix, probabilities.reshape(-1, *at_points)))
-            episodes = np.array(list(pool.map(self._episode, matrices))).reshape(*probabilities.shape[:-2], 2)
-        return Evaluation(self, probabilities.shape[:-2], matrices, episodes[..., 0], episodes[..., 1])
-
-    def sub_cells(self, observations) -> np.ndarray:
-        """The sub-cell (..., ) in which each observation (..., 2) lies."""
-        return self._sub_cells_at(self.maze.positions(observations))
-
-    def on_grid(self, values: np.ndarray) -> np.ndarray:
-        """Values (..., sub-cells) laid out as maps (..., width x resolution, height x resolution), NaN in walls."""
-        values = np.asarray(values, dtype=np.float64)
-        maps = np.full((*values.shape[:-1], *self._free.shape), np.nan)
-        maps[..., self._free] = values
-        return maps
-
-    # How it is computed
+        return probabilities
 
     @property
     def _sweeps(self) -> int:  # until a step that far ahead weighs less than 1e-7
@@ -238,7 +253,7 @@ class Oracle:
     def _solve_transitions(self) -> sparse.csr_matrix:
         """Quasi-Monte Carlo: a Sobol sequence of noise, rotated for each point, so that the rare is somewhere there."""
         positions = self._positions()
-        spread = qmc.Sobol(2, scramble=False).random(NOISE) + 0.5 / NOISE
+        spread = torch.quasirandom.SobolEngine(2).draw(NOISE, dtype=torch.float64).numpy() + 0.5 / NOISE
         rotations = np.random.default_rng(0).random((len(positions), 1, 2))
         noise = ndtri((spread + rotations) % 1).reshape(-1, 2)
         positions, points = positions.repeat(NOISE, axis=0), np.arange(len(positions)).repeat(NOISE)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode
+from numpy.typing import ArrayLike
 
 from rlkit_mini.mazes import MAZES, Maze
 from rlkit_mini.names import check_count
@@ -22,6 +23,7 @@ ACTIONS = np.array([[0, 0], [0, -1], [0, 1], [-1, 0], [1, 0]], dtype=np.float64)
 ACTION_NAMES = ("stay", "down", "up", "left", "right")
 NOISE_SCALE = 0.5
 SUBSTEPS = 10
+PIXELS = 16  # of a picture, per cell
 
 
 def displace(maze: Maze, positions: np.ndarray, displacements: np.ndarray) -> np.ndarray:
@@ -56,7 +58,9 @@ def at_goal(maze: Maze, positions: np.ndarray) -> np.ndarray:
     return np.hypot(offset[..., 0], offset[..., 1]) < maze.goal_radius
 
 
-def transition(maze: Maze, positions: np.ndarray, actions: np.ndarray, noise: np.ndarray):
+def transition(
+    maze: Maze, positions: np.ndarray, actions: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One step of n points: positions (n, 2), actions (n,) integers, standard normal noise (n, 2).
 
     Returns:
@@ -73,14 +77,14 @@ def sample_actions(probabilities: np.ndarray, uniforms: np.ndarray) -> np.ndarra
     return (uniforms[..., None] * cumulative[..., -1:] >= cumulative).sum(axis=-1)
 
 
-def draw(maze: Maze, position: tuple[float, float], pixels_per_cell: int = 16) -> np.ndarray:
+def draw(maze: Maze, position: tuple[float, float]) -> np.ndarray:
     """An RGB picture (height, width, 3) uint8 of the maze, its goal and a point, y up."""
     width, height = maze.shape
-    ticks = [(np.arange(size * pixels_per_cell) + 0.5) / pixels_per_cell for size in (width, height)]
+    ticks = [(np.arange(size * PIXELS) + 0.5) / PIXELS for size in (width, height)]
     places = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1)
     picture = np.full((*places.shape[:2], 3), 255, dtype=np.uint8)
     picture[at_goal(maze, places)] = (160, 220, 190)
-    picture[maze.walls.repeat(pixels_per_cell, 0).repeat(pixels_per_cell, 1)] = (70, 70, 80)
+    picture[maze.walls.repeat(PIXELS, 0).repeat(PIXELS, 1)] = (70, 70, 80)
     picture[np.hypot(*(places - np.array(position)).transpose(2, 0, 1)) < 0.3] = (213, 94, 0)
     return picture.transpose(1, 0, 2)[::-1].copy()
 
@@ -113,13 +117,23 @@ class PointmassEnv(gym.Env):
         self.render_mode = _known_render_mode(render_mode)
         self.position = np.array([self.maze.start], dtype=np.float64)
 
-    def reset(self, *, seed: int | None = None, options: dict | None = None):
+    def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[np.ndarray, dict]:
+        """Back to the start: its observation (2,), and nothing else to say.
+
+        Raises:
+            ValueError: a seed below 0, or options, of which there are none.
+        """
         _check_reset(seed, options)
         super().reset(seed=seed)
         self.position = np.array([self.maze.start], dtype=np.float64)
         return self.maze.observe(self.position)[0], {}
 
-    def step(self, action):
+    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict]:
+        """Observation (2,), reward, termination; the truncation is Gymnasium's `TimeLimit`'s.
+
+        Raises:
+            ValueError: there is no such action.
+        """
         if not self.action_space.contains(action):
             given = " ".join(repr(action).split())  # a large array's repr has several lines
             raise ValueError(f"action is {given}; expected an integer from 0 to {len(ACTIONS) - 1}")
@@ -127,7 +141,8 @@ class PointmassEnv(gym.Env):
         self.position, rewards, terminations = transition(self.maze, self.position, np.array([int(action)]), noise)
         return self.maze.observe(self.position)[0], float(rewards[0]), bool(terminations[0]), False, {}
 
-    def render(self):
+    def render(self) -> np.ndarray | None:
+        """A picture (height, width, 3) uint8, where `render_mode` asks for one."""
         if self.render_mode == "rgb_array":
             return draw(self.maze, self.position[0])
 
@@ -138,8 +153,8 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
     `autoreset_mode` is Gymnasium's NEXT_STEP (the step after an episode's end ignores its action and returns the reset
     observation with reward 0) or SAME_STEP (the episode's last observation is in `info["final_obs"]`).
 
-    `reset(seed=[...])` gives each copy the noise of a seed of its own, the same whoever else is there; with one seed
-    all draw from one generator.
+    Raises:
+        ValueError: no copies, no steps, or another mode.
     """
 
     def __init__(
@@ -171,7 +186,16 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
         self.elapsed = np.zeros(self.num_envs, dtype=int)
         self.ended = np.zeros(self.num_envs, dtype=bool)
 
-    def reset(self, *, seed: int | Sequence[int] | None = None, options: dict | None = None):
+    def reset(self, *, seed: int | Sequence[int] | None = None, options: dict | None = None) -> tuple[np.ndarray, dict]:
+        """All copies back to the start: their observations (num_envs, 2), and nothing else to say.
+
+        Args:
+            seed: of a generator that all draw their noise from; or one for each copy, whose noise is then the same
+                whoever else is there. None goes on.
+
+        Raises:
+            ValueError: a seed below 0, as many as there are not copies, or options, of which there are none.
+        """
         each = np.ndim(seed) > 0
         if each and (len(seed) != self.num_envs or None in seed):
             raise ValueError(f"seed is {seed!r}; expected one seed, or one for each of the {self.num_envs} copies")
@@ -185,7 +209,12 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
         self._begin()
         return self.maze.observe(self.positions), {}
 
-    def step(self, actions):
+    def step(self, actions: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
+        """Observations (num_envs, 2), rewards, terminations, truncations (num_envs,), and what Gymnasium has of ends.
+
+        Raises:
+            ValueError: as many actions as there are not copies, or such as there are not.
+        """
         actions = np.asarray(actions)
         if actions.shape != (self.num_envs,) or actions.dtype.kind not in "iu":
             raise ValueError(f"actions are {actions.dtype} of shape {actions.shape}; expected {self.num_envs} integers")
@@ -211,7 +240,8 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
         self.positions = positions
         return self.maze.observe(positions), rewards, terminations, truncations, info
 
-    def render(self):
+    def render(self) -> tuple[np.ndarray, ...] | None:
+        """A picture (height, width, 3) uint8 of each copy, where `render_mode` asks for them."""
         if self.render_mode == "rgb_array":
             return tuple(draw(self.maze, position) for position in self.positions)
 

@@ -36,7 +36,7 @@ class History:
 
     Attributes:
         returns: (evaluations, members) exact returns of the greedy policy; None without an oracle.
-        losses: (evaluations, members) mean since the evaluation before.
+        losses: (evaluations, members) mean since the evaluation before: the critic's, or BC's own.
         online_from: the update after which the agents were to collect data themselves; None in offline training.
         collected: what they collected, one `Transitions` per member.
     """
@@ -70,7 +70,8 @@ def train_offline(
             process that is killed leaves whole.
 
     Raises:
-        TrainingDivergedError: a loss became infinite or no number.
+        TypeError, ValueError: an agent that does not learn from data, or anything that does not fit together.
+        TrainingDivergedError: a loss became infinite or no number; its `history` is that until then.
     """
     _check_request(agent, data, oracle, updates=updates, evaluations=evaluations)
     replay = Replay(data, agent.members, agent.batch_size, agent.minibatches, agent.device)
@@ -104,7 +105,8 @@ def fine_tune(
         oracle, evaluations, on_evaluation: as in `train_offline`, over updates and steps together.
 
     Raises:
-        TrainingDivergedError: a loss became infinite or no number.
+        TypeError, ValueError: an agent that does not learn from data, or anything that does not fit together.
+        TrainingDivergedError: a loss became infinite or no number; its `history` is that until then.
     """
     check_maze(maze)
     _check_request(agent, data, oracle, steps=steps, evaluations=evaluations)

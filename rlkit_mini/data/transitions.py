@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,9 +12,6 @@ from torch import Tensor
 
 from rlkit_mini.mazes import Maze, check_maze
 from rlkit_mini.pointmass import ACTIONS
-
-if TYPE_CHECKING:
-    from rlkit_mini.data.transitions import Transitions
 
 
 class Batch(NamedTuple):
@@ -79,7 +76,11 @@ class Transitions:
         return len(self.actions)
 
     def __getitem__(self, steps: slice) -> Transitions:
-        """A stretch of steps, `data[:1000]`; its last episode may be unfinished."""
+        """A stretch of steps, `data[:1000]`; its last episode may be unfinished.
+
+        Raises:
+            TypeError: no slice.
+        """
         if not isinstance(steps, slice):
             raise TypeError(f"Transitions take a slice such as data[:1000], got {steps!r}")
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "maze"}
@@ -106,7 +107,11 @@ class Transitions:
         return episode_returns(self.rewards.numpy(), self.terminations.numpy(), self.truncations.numpy())
 
     def split(self, every: int = 5) -> tuple[Transitions, Transitions]:
-        """Two parts: to train on, and each `every`-th episode, held out to judge by what was not trained on."""
+        """Two parts: to train on, and each `every`-th episode, held out to judge by what was not trained on.
+
+        Raises:
+            ValueError: one of them would be empty.
+        """
         episodes = self.episodes
         if not 2 <= every <= len(episodes):
             raise ValueError(f"every is {every}; expected 2 to {len(episodes)}, the number of episodes")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rlkit_mini.agents.awac import expected_value
-from rlkit_mini.agents.critic import Critic, td_target, value_of_action
-from rlkit_mini.agents.networks import Adam, observation_network
-from rlkit_mini.evaluation.rollouts import _asked
-from rlkit_mini.pointmass import ACTIONS
+from rlkit_mini.agents.critic import Critic, td_target
+from rlkit_mini.evaluation.rollouts import checked_probabilities
+from rlkit_mini.training import train_offline
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from rlkit_mini.data.transitions import Transitions
 
 
@@ -26,15 +28,33 @@ def td_error(transitions: Transitions, agent: Critic) -> np.ndarray:
         return Critic.loss(agent, batch, agent.critic(batch.observations)).mean(dim=-1).cpu().numpy()
 
 
+class FQE(Critic):
+    """A critic of given policies: V(s') = sum_a' pi(a' | s') Q_target(s', a'). A policy per member, one seed for all.
+
+    Args:
+        given: maps observations (n, 2) to action probabilities (n, 5), or (members, n, 5).
+        critic: the settings of `Critic`.
+    """
+
+    def __init__(self, given: Callable[[Tensor], ArrayLike | Tensor], **critic) -> None:
+        super().__init__(**critic)
+        self.given = lambda observations: checked_probabilities(given, observations).float()
+
+    def next_values(self, next_observations: Tensor) -> Tensor:
+        """Of minibatches (members, batch, 2) that are the same for all members: (members, batch)."""
+        return expected_value(self.target_critic(next_observations), self.given(next_observations[0]))
+
+
 def fitted_q_evaluation(
     transitions: Transitions,
-    policy,
+    policy: Callable[[Tensor], ArrayLike | Tensor],
     discount: float = 0.95,
     updates: int = 2000,
     batch_size: int = 64,
     learning_rate: float = 1e-3,
     target_period: int = 20,
     seed: int = 0,
+    progress: bool = False,
 ) -> np.ndarray:
     """What a policy's start is worth, estimated from transitions alone (Le et al. 2019, arXiv 1903.08738).
 
@@ -44,43 +64,33 @@ def fitted_q_evaluation(
     should be several times 1 / (1 - discount).
 
     Args:
-        transitions: best ones that the policy's agent was not trained on.
+        transitions: best such that the policy's agent was not trained on.
         policy: maps observations (n, 2) to action probabilities (n, 5), or (members, n, 5) for several policies at
             once, such as an agent's `policy`.
-        updates, batch_size, learning_rate, target_period: of the critic, one a policy; all critics begin with the same
-            weights and see the same minibatches.
+        updates, batch_size, learning_rate, target_period, seed: of the critics, one per policy; all begin with the
+            same weights and see the same minibatches.
+        progress: whether a bar is shown.
 
     Returns:
         the estimated discounted value at the start: (members,), or () for one policy.
+
+    Raises:
+        ValueError: no policy, no transitions, or a setting that cannot be. TrainingDivergedError: as `train_offline`.
     """
-    if min(updates, batch_size, target_period, len(transitions)) < 1:
-        raise ValueError(
-            f"updates is {updates}, batch_size {batch_size}, target_period {target_period}, with {len(transitions)} "
-            "transitions; expected at least 1 of each"
-        )
-    after, start = transitions.next_observations, transitions.maze.observe(np.array([transitions.maze.start]))
-    probabilities, at_start = (_asked(policy, places).float() for places in (after, torch.from_numpy(start)))
-    single, members = probabilities.ndim == 2, len(probabilities) if probabilities.ndim == 3 else 1
-    probabilities, at_start = probabilities.expand(members, -1, -1), at_start.expand(members, -1, -1)
-    device, rng = probabilities.device, np.random.default_rng(seed)
-    stored = transitions.as_batch(device)
-    critic = observation_network(np.full(members, seed), "fitted q", len(ACTIONS)).to(device)
-    target = copy.deepcopy(critic).requires_grad_(False)
-    optimizer = Adam(critic.parameters(), learning_rate)
-    worst, best = (
-        min(stored.rewards.min().item(), 0) / (1 - discount),
-        max(stored.rewards.max().item(), 0) / (1 - discount),
+    maze, rewards = transitions.maze, transitions.rewards.numpy()
+    start = torch.from_numpy(maze.observe(np.array([maze.start])))
+    at_start = checked_probabilities(policy, start).float()  # (..., 1, 5)
+    bounds = rewards.min(initial=0) / (1 - discount), rewards.max(initial=0) / (1 - discount)
+    critic = FQE(
+        policy,
+        discount=[discount] * (len(at_start) if at_start.ndim == 3 else 1),  # equal settings of one seed
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        target_period=target_period,
+        td_target=lambda *parts: td_target(*parts).clamp(*bounds),
+        seeds=[seed],
+        device=at_start.device,
     )
-    for update in range(updates):
-        if update % target_period == 0:
-            target.load_state_dict(critic.state_dict())
-        picks = torch.from_numpy(rng.integers(len(after), size=batch_size)).to(device)
-        batch = type(stored)(*(column[:, picks].expand(members, *column[:, picks].shape[1:]) for column in stored))
-        next_values = expected_value(target(batch.next_observations), probabilities[:, picks])
-        targets = td_target(batch.rewards, batch.terminations, next_values, discount).clamp(worst, best)
-        losses = (value_of_action(critic(batch.observations), batch.actions) - targets) ** 2
-        optimizer.minimise(losses.mean(dim=-1))
-    with torch.no_grad():
-        first = torch.from_numpy(start).to(device).expand(members, 1, 2)
-        values = expected_value(critic(first), at_start)[:, 0].cpu().numpy()
-    return values[0] if single else values
+    train_offline(critic, transitions, updates, evaluations=1, progress=progress)
+    values = expected_value(critic.q_values(start), at_start)[:, 0].cpu().numpy()
+    return values if at_start.ndim == 3 else values[0]

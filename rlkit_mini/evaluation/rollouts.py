@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from rlkit_mini.mazes import Maze, check_maze
 from rlkit_mini.names import check_count
 from rlkit_mini.pointmass import ACTIONS, PointmassVectorEnv, sample_actions
 
 
-def rollout_returns(policy, maze: Maze, episodes: int, seed: int = 0) -> np.ndarray:
+def rollout_returns(
+    policy: Callable[[np.ndarray], ArrayLike | Tensor], maze: Maze, episodes: int, seed: int = 0
+) -> np.ndarray:
     """Undiscounted returns (episodes,) of one policy acting in the environment itself, all episodes side by side.
 
     Args:
         policy: maps observations (n, 2) to action probabilities (n, 5).
+
+    Raises:
+        TypeError: no maze. ValueError: no episodes, or a policy of another shape or that is no distribution.
     """
     check_maze(maze)
     check_count("episodes", episodes)
@@ -22,7 +32,7 @@ def rollout_returns(policy, maze: Maze, episodes: int, seed: int = 0) -> np.ndar
     observations, _ = environment.reset(seed=seed)
     returns, going = np.zeros(episodes), np.ones(episodes, dtype=bool)
     for _ in range(maze.horizon):
-        probabilities = np.asarray(_asked(policy, observations))
+        probabilities = checked_probabilities(policy, observations).cpu().numpy()
         if probabilities.ndim != 2:
             raise ValueError(f"policy gives {probabilities.shape}; expected one policy's probabilities ({episodes}, 5)")
         actions = sample_actions(probabilities, environment.np_random.random(episodes))
@@ -32,8 +42,12 @@ def rollout_returns(policy, maze: Maze, episodes: int, seed: int = 0) -> np.ndar
     return returns
 
 
-def _asked(policy, observations) -> torch.Tensor:
-    """A policy's action probabilities (..., n, 5) at observations (n, 2); raises where they are none."""
+def checked_probabilities(policy: Callable[[Any], ArrayLike | Tensor], observations: np.ndarray | Tensor) -> Tensor:
+    """A policy's action probabilities (..., n, 5) at observations (n, 2).
+
+    Raises:
+        ValueError: they have another shape, or are no distribution.
+    """
     probabilities = torch.as_tensor(policy(observations))
     if probabilities.shape[-2:] != (len(observations), len(ACTIONS)):
         given = tuple(probabilities.shape)

@@ -64,7 +64,16 @@ class EmpiricalMDP:
     discount: float
 
     @classmethod
-    def count(cls, cells, actions, rewards, next_cells, terminations, number_of_cells: int, discount: float):
+    def count(
+        cls,
+        cells: np.ndarray,
+        actions: np.ndarray,
+        rewards: np.ndarray,
+        next_cells: np.ndarray,
+        terminations: np.ndarray,
+        number_of_cells: int,
+        discount: float,
+    ) -> EmpiricalMDP:
         """From steps (n,): integers `cells`, `actions`, `next_cells`, numbers `rewards` and flags `terminations`."""
         actions, going = np.asarray(actions), ~np.asarray(terminations, dtype=bool)
         counts = np.zeros((number_of_cells, len(ACTIONS)))
@@ -131,7 +140,16 @@ class EmpiricalMDP:
         return float(oracle.evaluate(policy[half_cells(oracle.maze, oracle.observations)]).episode_return)
 
 
-def fqe_backup(q_values, cells, actions, rewards, next_cells, terminations, policy, discount) -> np.ndarray:
+def fqe_backup(
+    q_values: np.ndarray,
+    cells: np.ndarray,
+    actions: np.ndarray,
+    rewards: np.ndarray,
+    next_cells: np.ndarray,
+    terminations: np.ndarray,
+    policy: np.ndarray,
+    discount: float,
+) -> np.ndarray:
     """One sweep of fitted Q evaluation in a table (Le et al. 2019, arXiv 1903.08738): Q^pi without pi ever acting.
 
     New Q(c, a) is the mean over the steps at (c, a) of r + discount * m * sum_a' pi(a' | c') Q(c', a'); pairs without

@@ -94,15 +94,28 @@ def test_fitted_q_evaluation_takes_a_population_and_repeats_itself(broad):
 
 
 def test_fitted_q_evaluation_refuses_what_is_no_policy(broad):
-    with pytest.raises(ValueError, match=r"policy gives \(10000,\); expected probabilities \(..., 10000, 5\)"):
+    with pytest.raises(ValueError, match=r"policy gives \(1,\); expected probabilities \(..., 1, 5\)"):
         fitted_q_evaluation(broad, lambda places: np.zeros(len(places)))
 
 
 @pytest.mark.parametrize("settings", [{"updates": 0}, {"batch_size": 0}, {"target_period": 0}, {"transitions": 0}])
 def test_fitted_q_evaluation_needs_at_least_one_of_everything(settings, broad):
     data = broad[: settings.pop("transitions", 100)]
-    with pytest.raises(ValueError, match="expected at least 1 of each"):
+    with pytest.raises(ValueError, match=r"is 0; expected|data sets of \[0\] transitions; expected"):
         fitted_q_evaluation(data, DQN().policy, **settings)
+
+
+def test_an_interrupted_fitted_q_evaluation_gives_its_estimate_so_far(broad, capsys):
+    calls = []
+
+    def impatient(places):
+        calls.append(places)
+        if len(calls) == 21:
+            raise KeyboardInterrupt
+        return np.full((len(places), 5), 0.2)
+
+    assert -20 < fitted_q_evaluation(broad, impatient, updates=100) < 0
+    assert "interrupted after 19 of 100 updates" in capsys.readouterr().out
 
 
 def test_td_error_is_that_of_a_loop_over_members_and_transitions(broad):

@@ -281,7 +281,11 @@ TABLE = {
         (lambda: rollout_returns(lambda o: np.full((len(o), 5), np.nan), MEDIUM, 2), ValueError, NO_DISTRIBUTION),
         (lambda: fitted_q_evaluation(DATA, LEARNER.q_values), ValueError, NO_DISTRIBUTION),
         (lambda: fitted_q_evaluation(DATA, LEARNER), TypeError, "DQN is an agent; expected its policy, agent.policy"),
-        (lambda: fitted_q_evaluation(DATA, None, updates=0), ValueError, "updates is 0.*; expected at least 1 of each"),
+        (
+            lambda: fitted_q_evaluation(DATA, LEARNER.policy, updates=0),
+            ValueError,
+            "updates is 0; expected an integer",
+        ),
     ],
     "exercise": [
         (lambda: exercise(unknown_exercise), UnknownNameError, "unknown exercise 'unknown_exercise'; did you mean"),
