@@ -63,6 +63,8 @@ def explore(
 def interact(agent: Agent, maze: Maze, replay: Replay, epsilon: float = 0.0) -> Iterator[None]:
     """Make a step with every member each time it is asked, and add it to the replay; episodes begin anew by themselves.
 
+    A step's observations are (members, 2), one per member's own environment.
+
     Args:
         epsilon: share of uniformly random actions, beside what the agent's own distribution draws.
     """
