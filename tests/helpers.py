@@ -16,6 +16,7 @@ from rlkit_mini import MAZES, Oracle, agents, explore, train_offline
 from rlkit_mini.agents import CQL, DQN, RND
 from rlkit_mini.agents.dqn import value_of_action
 from rlkit_mini.agents.guides import near_expert
+from rlkit_mini.data.replay import Replay
 from rlkit_mini.data.transitions import Batch
 from rlkit_workbook.exercises import EXERCISES, exercise
 from rlkit_workbook.sweeps import ExplorationSweep, Sweep
@@ -106,6 +107,10 @@ def assert_same_bits(one, other):
     assert one.keys() == other.keys()
     for name, tensor in one.items():
         assert tensor.tobytes() == other[name].tobytes(), name
+
+
+def replay_of(agent, data, **options):
+    return Replay(data, agent.members, agent.batch_size, agent.minibatches, **options)
 
 
 def random_batch(agent, seed=0):

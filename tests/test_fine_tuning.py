@@ -1,15 +1,15 @@
 """Fine-tuning: offline to the bit as before, then online with the data kept, one update a step."""
 
-import dataclasses
 import itertools
 
 import numpy as np
 import pytest
 import torch
+from helpers import replay_of
 
 from rlkit_mini import MAZES, Oracle, explore, fine_tune, load_dataset, train_offline
 from rlkit_mini.agents import AWAC, BC, CQL, DQN, RandomAgent
-from rlkit_mini.data.replay import Replay, symmetric_indices, uniform_indices
+from rlkit_mini.data.replay import uniform_indices
 from rlkit_mini.exploration import interact
 from rlkit_mini.training import TrainingDivergedError
 
@@ -28,10 +28,6 @@ def oracle():
 
 def bits(agent):
     return {name: tensor.numpy().tobytes() for name, tensor in agent.state_dict().items()}
-
-
-def replay_of(agent, data, **options):
-    return Replay(data, agent.members, agent.batch_size, agent.minibatches, **options)
 
 
 def recorded(agent):
@@ -200,39 +196,6 @@ def test_a_random_agent_cannot_be_fine_tuned(data):
         fine_tune(RandomAgent(), data, EASY)
 
 
-# The replay
-
-
-def test_a_replay_of_one_data_set_is_shared_and_one_with_capacity_is_each_members_own(data):
-    agent = DQN(seeds=3)
-    assert len(replay_of(agent, data).columns["actions"]) == 1
-    assert len(replay_of(agent, [data] * 3).columns["actions"]) == 3
-    assert replay_of(agent, data, capacity=5).columns["observations"].shape == (3, 1005, 2)
-
-
-@pytest.mark.parametrize("several", [False, True])
-def test_minibatches_are_the_same_transitions_however_many_are_asked_for(data, several):
-    given = [data, dataclasses.replace(data, rewards=data.rewards - 1)] if several else data
-    at_once, one_by_one = (replay_of(DQN(seeds=2, batch_size=300), given) for _ in range(2))
-    uniforms = DQN(seeds=2).minibatches
-    for batch in at_once.minibatches(150):  # more than are gathered at a time
-        indices = (uniforms.draw(300) * len(data)).astype(int)
-        for name, column, other in zip(batch._fields, batch, next(one_by_one.minibatches(1)), strict=True):
-            expected = torch.stack([getattr(data, name)[row] for row in indices]).to(column.dtype)
-            if several and name == "rewards":
-                expected[1] -= 1
-            assert torch.equal(column, expected)
-            assert torch.equal(other, expected)
-
-
-def test_a_replay_gives_back_what_it_was_given(data):
-    several = [data, dataclasses.replace(data, actions=4 - data.actions)]
-    for given, back in zip(several, replay_of(DQN(seeds=2), several).transitions(EASY), strict=True):
-        for field in dataclasses.fields(given):
-            one, other = getattr(given, field.name), getattr(back, field.name)
-            assert one is other if field.name == "maze" else torch.equal(one, other)
-
-
 def test_what_explore_collects_is_what_the_environment_did():
     """Each step's reward and flags follow from where it ended: independent of the loop that stored them."""
     (run,) = explore(RandomAgent(seeds=1), EASY, steps=300, progress=False)
@@ -246,24 +209,6 @@ def test_what_explore_collects_is_what_the_environment_did():
         assert bool(run.truncations[step]) == (length == EASY.horizon and not there[step])
         if there[step] or length == EASY.horizon:
             length = 0
-
-
-@pytest.mark.parametrize(("indices", "share"), [(uniform_indices, 0.25), (symmetric_indices, 0.5)])
-def test_indices_have_the_share_of_collected_transitions_that_they_promise(indices, share):
-    uniforms = np.random.default_rng(0).random((3, 4000))
-    chosen = indices(uniforms, 300, 100)
-    assert (chosen.min(), chosen.max()) == (0, 399)
-    np.testing.assert_allclose((chosen >= 300).mean(axis=1), share, atol=0.03)
-    counts = np.bincount(chosen.ravel(), minlength=400)
-    for kind in (counts[:300], counts[300:]):  # within a kind all are alike
-        assert abs(kind - kind.mean()).max() < 6 * np.sqrt(kind.mean())
-
-
-def test_symmetric_indices_take_what_there_is():
-    uniforms = np.array([[0.0, 0.5, 0.99]])
-    assert symmetric_indices(uniforms, 10, 0).tolist() == [[0, 5, 9]]
-    assert symmetric_indices(uniforms, 0, 10).tolist() == [[0, 5, 9]]
-    assert symmetric_indices(uniforms, 10, 2).tolist() == [[0, 11, 11]]
 
 
 def test_the_indices_decide_what_is_learnt_from(data):
