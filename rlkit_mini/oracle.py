@@ -79,7 +79,7 @@ class Oracle:
     def optimal_q(self) -> np.ndarray:
         """Q* (sub-cells, 5), discounted, without a time limit."""
         values = np.zeros(len(self.cells))
-        for _ in range(self._sweeps):
+        for _ in range(self._iterations):
             values = self._backup(values, self.discount).max(axis=1)
         return self._backup(values, self.discount)
 
@@ -126,7 +126,7 @@ class Oracle:
             places: (sub-cells,) bool.
         """
         values, never = np.zeros(len(self.cells)), -1 / (1 - self.discount)  # what ends in the goal does not arrive
-        for _ in range(self._sweeps):
+        for _ in range(self._iterations):
             q_values = self._backup(values, self.discount).T + never * (1 - self._survival.T)
             before, values = values, np.where(places, 0.0, q_values.max(axis=0))
             if np.abs(values - before).max() < 1e-6:
@@ -186,7 +186,7 @@ class Oracle:
         return probabilities
 
     @property
-    def _sweeps(self) -> int:  # until a step that far ahead weighs less than 1e-7
+    def _iterations(self) -> int:  # until a step that far ahead weighs less than 1e-7
         return int(np.ceil(np.log(1e-7) / np.log(self.discount))) if self.discount > 0 else 1
 
     @cached_property
@@ -316,7 +316,7 @@ class Evaluation:
         def solve(matrix):
             matrix, values = matrix[:-1], np.zeros(len(self.oracle.cells))  # the last row is the start's
             costs = np.asarray(matrix.sum(axis=1)).ravel()
-            for _ in range(self.oracle._sweeps):
+            for _ in range(self.oracle._iterations):
                 values = self.oracle.discount * (matrix @ values) - costs
             return values
 
@@ -331,7 +331,7 @@ class Evaluation:
             discount, backwards = self.oracle.discount, matrix[:-1].T.tocsr()
             total = (1 - discount) * self.oracle.start_weights
             alive = (1 - discount) * discount * matrix[-1].toarray().ravel()
-            for _ in range(self.oracle._sweeps):
+            for _ in range(self.oracle._iterations):
                 total += alive
                 alive = discount * (backwards @ alive)
             return total

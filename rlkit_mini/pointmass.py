@@ -121,7 +121,7 @@ class PointmassEnv(gym.Env):
         """Back to the start: its observation (2,), and nothing else to say.
 
         Raises:
-            ValueError: a seed below 0, or options, of which there are none.
+            ValueError: a seed below 0, or any options.
         """
         _check_reset(seed, options)
         super().reset(seed=seed)
@@ -154,7 +154,7 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
     observation with reward 0) or SAME_STEP (the episode's last observation is in `info["final_obs"]`).
 
     Raises:
-        ValueError: no copies, no steps, or another mode.
+        ValueError: fewer than one copy or step, or another mode.
     """
 
     def __init__(
@@ -194,7 +194,7 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
                 whoever else is there. None goes on.
 
         Raises:
-            ValueError: a seed below 0, as many as there are not copies, or options, of which there are none.
+            ValueError: a seed below 0, another number of seeds than of copies, or any options.
         """
         each = np.ndim(seed) > 0
         if each and (len(seed) != self.num_envs or None in seed):
@@ -213,7 +213,7 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
         """Observations (num_envs, 2), rewards, terminations, truncations (num_envs,), and what Gymnasium has of ends.
 
         Raises:
-            ValueError: as many actions as there are not copies, or such as there are not.
+            ValueError: another number of actions than of copies, or one outside 0 to 4.
         """
         actions = np.asarray(actions)
         if actions.shape != (self.num_envs,) or actions.dtype.kind not in "iu":

@@ -16,7 +16,7 @@ from rlkit_mini.mazes import half_cells
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.pointmass import ACTIONS
 
-SWEEPS = 400  # a step that far ahead weighs less than 1e-8 at discount 0.95
+ITERATIONS = 400  # a step that far ahead weighs less than 1e-8 at discount 0.95
 
 
 def half_cell_steps(data: Transitions) -> tuple[np.ndarray, ...]:
@@ -101,7 +101,7 @@ class EmpiricalMDP:
     def solve(self, unseen: float) -> np.ndarray:
         """Q-learning's fixed point (cells, actions), where pairs without data keep the value `unseen`."""
         q_values = np.full(self.counts.shape, float(unseen))
-        for _ in range(SWEEPS):
+        for _ in range(ITERATIONS):
             q_values = self.backup(q_values.max(axis=1), unseen)
         return q_values
 
@@ -114,7 +114,7 @@ class EmpiricalMDP:
         seen, known = self.counts > 0, self.counts.sum(axis=1) > 0
         behaviour, q_values = np.where(seen, self.behaviour, 1.0), np.full(seen.shape, float(unseen))
         rate = 1 / (1 + alpha / 2 / behaviour.min())
-        for _ in range(round(SWEEPS / rate)):
+        for _ in range(round(ITERATIONS / rate)):
             inside = np.where(seen, q_values, -1e9)
             push = scipy.special.softmax(inside, axis=1) / behaviour - 1
             targets = self.backup(np.where(known, inside.max(axis=1), unseen), unseen) - alpha / 2 * push
@@ -125,7 +125,7 @@ class EmpiricalMDP:
         """IQL's fixed point: V(c) is the expectile of Q(c, a) over the data's actions, Q the backup of V."""
         seen, behaviour = self.counts.sum(axis=1) > 0, self.behaviour
         values = np.full(len(behaviour), float(unseen))
-        for _ in range(SWEEPS):
+        for _ in range(ITERATIONS):
             q_values = self.backup(values, unseen)
             for _ in range(20):  # the expectile is the mean under these weights
                 weights = behaviour * np.where(q_values < values[:, None], 1 - expectile, expectile)
@@ -150,7 +150,7 @@ def fqe_backup(
     policy: np.ndarray,
     discount: float,
 ) -> np.ndarray:
-    """One sweep of fitted Q evaluation in a table (Le et al. 2019, arXiv 1903.08738): Q^pi without pi ever acting.
+    """One iteration of fitted Q evaluation in a table (Le et al. 2019, arXiv 1903.08738): Q^pi without pi ever acting.
 
     New Q(c, a) is the mean over the steps at (c, a) of r + discount * m * sum_a' pi(a' | c') Q(c', a'); pairs without
     a step keep their value.
