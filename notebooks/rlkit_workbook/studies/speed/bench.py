@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
+import json
 import math
 import os
 import platform
+import runpy
 import shutil
 import statistics
 import subprocess
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
@@ -19,22 +23,23 @@ from unittest import mock
 import gymnasium
 import numpy as np
 import torch
-from torch import nn
 
 from rlkit_mini import MAZES, Oracle, load_dataset, train_offline
 from rlkit_mini.agents import CQL, DQN, offline
 from rlkit_mini.data.transitions import Batch, Transitions
 from rlkit_mini.tables import markdown_table
+from rlkit_workbook.results import STANDALONE
 
 MEMBERS = {"cpu": (1, 8, 32, 128), "cuda": (1, 32, 256, 1024, 4096)}
 UPDATES, FURTHER_UPDATES = 4000, (1000, 20_000, 100_000)
-IN_JAX, RATIO = ("DQN", "CQL", "AWAC", "IQL"), "JAX's time over ours"
+PEERS = ("DQN", "CQL", "AWAC", "IQL")
+PLAIN, JAX, RATIO = "one plain agent, seconds", "JAX, seconds", "JAX's time over ours"
 SOLVED = (  # data, who, agent, settings
-    ("easy-rnd", "8 seeds of CQL, α 0.1", CQL, {"seeds": 8, "alpha": 0.1}),
-    ("medium-rnd", "8 seeds of CQL, α 0.1", CQL, {"seeds": 8, "alpha": 0.1}),
-    ("medium-rnd", "1 seed of CQL, α 0.1, as trained live", CQL, {"seeds": 1, "alpha": 0.1}),
-    ("medium-rnd", "8 seeds of DQN", DQN, {"seeds": 8}),
-    ("hard-near-expert", "8 seeds of CQL, α 1", CQL, {"seeds": 8, "alpha": 1.0}),
+    ("easy-rnd", "CQL, 8 seeds", CQL, {"seeds": 8}),
+    ("medium-rnd", "CQL, 8 seeds", CQL, {"seeds": 8}),
+    ("medium-rnd", "CQL, 1 seed, as trained live", CQL, {"seeds": 1}),
+    ("medium-rnd", "DQN, 8 seeds", DQN, {"seeds": 8}),
+    ("hard-near-expert", "CQL, α 1, 8 seeds", CQL, {"seeds": 8, "alpha": 1.0}),
 )
 CAPTIONS = {
     "trainings": "**Trainings.** Seconds from the call to trained agents.",
@@ -78,40 +83,6 @@ def machine(device: str) -> dict[str, str | int]:
     }
 
 
-class PlainLoop:
-    """One CQL agent in the usual style: linear layers, NumPy arrays, a loss read after each update; course settings."""
-
-    def __init__(self, data: Transitions, alpha: float = 0.1) -> None:
-        torch.manual_seed(0)
-        self.columns = [getattr(data, field).numpy() for field in Batch._fields]
-        self.critic, self.target = (
-            nn.Sequential(nn.Linear(2, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 5)) for _ in range(2)
-        )
-        self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=1e-3)
-        self.alpha, self.losses, self.rng = alpha, [], np.random.default_rng(0)
-
-    def train(self, updates: int) -> None:
-        for _ in range(updates):
-            rows = self.rng.integers(len(self.columns[0]), size=128)
-            observations, actions, rewards, after, ended = (torch.from_numpy(column[rows]) for column in self.columns)
-            with torch.no_grad():
-                best = self.critic(after).argmax(dim=-1, keepdim=True)
-                targets = rewards + 0.95 * ~ended * self.target(after).gather(1, best)[:, 0]
-            q_values = self.critic(observations)
-            taken = q_values.gather(1, actions[:, None])[:, 0]
-            loss = ((taken - targets) ** 2 + self.alpha * (q_values.logsumexp(dim=-1) - taken)).mean()
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            self.losses.append(loss.item())
-            if len(self.losses) % 300 == 0:
-                self.target.load_state_dict(self.critic.state_dict())
-
-    def policy(self, observations: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            return np.eye(5)[self.critic(torch.from_numpy(observations)).argmax(dim=-1).numpy()]
-
-
 def threads_for(members: int) -> int:
     """With which a population trains soonest: a second one helps from some 32 members on."""
     return 1 if members < 32 else min(2, os.cpu_count() or 1)
@@ -128,33 +99,54 @@ def our_seconds(data: Transitions, name: str, members: int, updates: int, device
 
 def jax_seconds(python: Path, data: Transitions, name: str, members: int, updates: int) -> float:
     """The same in JAX, compiling included: `peer_jax.py`, run by the Python of an environment that has JAX."""
+    settings = json.dumps(offline()[name].load()().configuration)
     with tempfile.TemporaryDirectory() as folder:
         np.savez(f"{folder}/data.npz", **{column: getattr(data, column).numpy() for column in Batch._fields})
-        options = [f"{folder}/data.npz", f"--agent={name}", f"--members={members}", f"--updates={updates}"]
-        peer = [python, Path(__file__).with_name("peer_jax.py"), *options]
+        work = f"{folder}/data.npz", name, settings, str(members), str(updates)
+        peer = [python, Path(__file__).with_name("peer_jax.py"), *work]
         outcome = subprocess.run(peer, stdout=subprocess.PIPE, text=True)
     if outcome.returncode:
         raise RuntimeError(f"the peer ended with code {outcome.returncode}; what it said is above")
     return float(outcome.stdout)
 
 
+class PlainAgent:
+    """One agent in plain PyTorch with the same settings, of a file of `notebooks/standalone/`."""
+
+    def __init__(self, name: str, data: Transitions) -> None:
+        torch.manual_seed(0)
+        self.module = runpy.run_path(str(STANDALONE / f"{name.lower()}.py"))
+        self.agent = self.module[name](observation_size=2, action_count=5)
+        columns = [getattr(data, column) for column in Batch._fields]
+        self.data, self.done = [column if column.dtype == torch.int64 else column.float() for column in columns], 0
+
+    def train(self, updates: int) -> None:
+        with contextlib.redirect_stdout(None):
+            self.module["train"](self.agent, self.data, updates, seed=self.done)
+        self.done += updates
+
+    def policy(self, observations: np.ndarray) -> np.ndarray:
+        return np.eye(5)[self.agent.act(torch.from_numpy(observations)).numpy()]
+
+
 def measure_trainings(device: str = "cpu", rounds: int = 1, jax: Path | None = None) -> Iterator[dict]:
-    """Medians of each algorithm's trainings, and of a plain loop's; with JAX in turn, and CQL's growth over updates."""
+    """Medians of each algorithm's trainings, in turn with one plain agent and with JAX; CQL's over updates as well."""
     data, populations = load_dataset("pointmass/medium-rnd-v0"), MEMBERS[torch.device(device).type]
     growth = itertools.product(["CQL"], populations[:3], FURTHER_UPDATES) if jax else ()
-    for name, members, updates in [*itertools.product(offline(), populations, [UPDATES]), *growth]:
-        work, beside = (data, name, members, updates), jax if name in IN_JAX else None
-        turns = [(our_seconds(*work, device), jax_seconds(jax, *work) if beside else 0) for _ in range(rounds)]
-        ours, theirs = map(statistics.median, zip(*turns, strict=True))
-        row = {"agent": name, "members": members, "updates": updates, "threads": threads_for(members), "seconds": ours}
-        row["member-updates per second"] = round(members * updates / ours)
-        if jax:
-            row |= {"JAX, seconds": theirs or None, RATIO: theirs / ours or None}
+    for work in [*itertools.product(offline(), populations, [UPDATES]), *growth]:
+        (name, members, updates), times = work, defaultdict(list)
+        for _ in range(rounds):
+            times["seconds"].append(our_seconds(data, *work, device))
+            if name in PEERS and members == 1:
+                times[PLAIN].append(seconds_of(lambda: PlainAgent(name, data).train(updates)))  # noqa: B023
+            if name in PEERS and jax:
+                times[JAX].append(jax_seconds(jax, data, *work))
+        row = {"agent": name, "members": members, "updates": updates, "threads": threads_for(members)}
+        row |= {
+            column: statistics.median(times[column]) if times[column] else None for column in ("seconds", PLAIN, JAX)
+        }
+        row[RATIO] = row[JAX] and row[JAX] / row["seconds"]
         yield row
-    torch.set_num_threads(1)
-    ours = seconds_of(lambda: PlainLoop(data).train(UPDATES))
-    plain = {"agent": "CQL in a plain loop, course", "members": 1, "updates": UPDATES, "seconds": ours}
-    yield dict.fromkeys(row) | plain | {"member-updates per second": round(UPDATES / ours)}
 
 
 def until_solved(train: Callable[[int], object], policy: Callable, oracle: Oracle, limit: int = 20_000) -> dict:
@@ -168,15 +160,14 @@ def until_solved(train: Callable[[int], object], policy: Callable, oracle: Oracl
 
 
 def measure_solving() -> Iterator[dict]:
-    """How soon populations solve their mazes, and a plain loop."""
+    """How soon populations solve their mazes, and one plain agent."""
     for name, who, make_agent, settings in SOLVED:
         data, agent = load_dataset(f"pointmass/{name}-v0"), make_agent(**settings)
         train = functools.partial(train_offline, agent, data, progress=False)
         yield {"data": name, "who": who} | until_solved(train, agent.policy, Oracle(data.maze))
     data = load_dataset("pointmass/medium-rnd-v0")
-    loop = PlainLoop(data)
-    found = until_solved(loop.train, loop.policy, Oracle(data.maze))
-    yield {"data": "medium-rnd", "who": "1 seed of CQL, α 0.1, in a plain loop"} | found
+    plain, oracle = PlainAgent("CQL", data), Oracle(data.maze)
+    yield {"data": "medium-rnd", "who": "CQL, one plain agent"} | until_solved(plain.train, plain.policy, oracle)
 
 
 def measure_mazes(seconds: float = 1.0) -> Iterator[dict]:
@@ -223,7 +214,7 @@ def markdown(results: dict[str, list[dict]]) -> str:
     for name, caption in CAPTIONS.items():
         rows = [{column: _worded(cell) for column, cell in row.items()} for row in results[name]]
         lines += [caption, markdown_table(rows)]
-    sooner = [row for row in results["trainings"] if (row.get(RATIO) or 1) < 1]
+    sooner = [row for row in results["trainings"] if (row[RATIO] or 1) < 1]
     words = [f"{row['agent']} {row['members']:,} x {row['updates']:,} ({row[RATIO]:.2f})" for row in sooner]
     return "\n\n".join(lines + [f"JAX is sooner, members x updates: {', '.join(words)}."] * bool(words))
 
