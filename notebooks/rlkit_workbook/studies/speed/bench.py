@@ -135,7 +135,7 @@ def measure_trainings(device: str = "cpu", rounds: int = 1, jax: Path | None = N
     growth = itertools.product(["CQL"], populations[:3], FURTHER_UPDATES) if jax else ()
     for work in [*itertools.product(offline(), populations, [UPDATES]), *growth]:
         (name, members, updates), times = work, defaultdict(list)
-        for _ in range(rounds):
+        for _ in range(rounds if updates <= UPDATES else 1):
             times["seconds"].append(our_seconds(data, *work, device))
             if name in PEERS and members == 1:
                 times[PLAIN].append(seconds_of(lambda: PlainAgent(name, data).train(updates)))  # noqa: B023
