@@ -1,6 +1,7 @@
 """What several test files use: small populations and sweeps, random tensors, comparisons to the bit."""
 
 import copy
+import ctypes
 import dataclasses
 import functools
 import re
@@ -90,6 +91,18 @@ def contribute(folder: Path, monkeypatch) -> str:
     ((name, algorithm),) = eval(f"{{{row.strip()}}}", dict(vars(agents))).items()
     monkeypatch.setitem(agents.ALGORITHMS, name, algorithm)
     return name
+
+
+def as_others():
+    """In a new process, before its program: root, too, is refused what its permissions refuse (as to every user)."""
+    for capability in (1, 2):  # DAC_OVERRIDE, DAC_READ_SEARCH
+        ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # drop it from the bounding set
+
+
+def homeless(monkeypatch):
+    """As in a container with a user id that has no account."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])
 
 
 def trained(agent, data, updates=20):

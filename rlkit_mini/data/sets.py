@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -30,12 +32,12 @@ def load_dataset(dataset_id: str, folder: str | os.PathLike | None = None) -> Tr
     """Read a Minari data set of the mazes, such as "pointmass/medium-rnd-v0", into flat tensors.
 
     Args:
-        folder: to look in, and nowhere else. By default the course's data sets are found, and the reader's own where
-            Minari keeps them: in MINARI_DATASETS_PATH, if that is set, and then before the course's; else in
-            ~/.minari/datasets.
+        folder: to look in, and nowhere else. By default in MINARI_DATASETS_PATH, if that is set, then among those that
+            come with the course, then in ~/.minari/datasets, where Minari keeps them if nobody says otherwise.
 
     Raises:
         UnknownNameError: no such data set; the message names the closest ones.
+        OSError: the operating system does not let us read it.
         ValueError: damaged, or not collected in one of our mazes (nothing of it is executed). What `save_dataset` wrote
             is held against its checksum before it is opened; of a damaged file without one, HDF5 may end the process.
     """
@@ -45,8 +47,11 @@ def load_dataset(dataset_id: str, folder: str | os.PathLike | None = None) -> Tr
         _check_file(path)
         return Transitions(*_columns(path), maze=maze)
     except Exception as error:
+        if getattr(error, "errno", None) not in (None, errno.ENOENT):
+            raise OSError(error.errno, os.strerror(error.errno), str(path / "main_data.hdf5")) from None
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{path.parent} is damaged ({reason}); collect it again with `make datasets`") from None
+        readers = f"Minari {minari.__version__} and h5py {h5py.__version__}"
+        raise ValueError(f"{path.parent} is damaged, or newer than {readers} read ({reason}); {_again(path)}") from None
 
 
 def list_datasets(folder: str | os.PathLike | None = None) -> list[str]:
@@ -61,12 +66,17 @@ def dataset_path(dataset_id: str, folder: str | os.PathLike | None = None) -> Pa
         folder: as in `load_dataset`.
 
     Raises:
-        UnknownNameError: no such data set; the message names the closest ones.
+        UnknownNameError: no such data set; the message names the closest ones, and where they were looked for.
+        PermissionError: it may be there, but that folder must not be looked into.
     """
+    places = _places(folder)
     try:
         return Catalogue("data set", _found(folder))[str(dataset_id)]
     except UnknownNameError as error:
-        raise UnknownNameError(f"{error}; `make datasets` collects those of the course") from None
+        for place in places:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError):
+                os.stat(place / str(dataset_id) / "data" / "metadata.json")
+        raise UnknownNameError(f"{error}; looked in {' and '.join(map(str, places))}") from None
 
 
 def checksum(dataset_id: str, folder: str | os.PathLike | None = None) -> str:
@@ -102,6 +112,7 @@ def save_dataset(
     Raises:
         FileExistsError: there is one already and `overwrite` is not given; or the course has one of this id, which
             would hide it or be hidden.
+        OSError: it cannot be written there.
         ValueError: no transitions, or an id of another form.
     """
     if not len(data):
@@ -138,17 +149,35 @@ def save_dataset(
 
 def _own_place() -> Path:
     """Where Minari keeps the reader's data sets."""
-    return Path(os.environ.get("MINARI_DATASETS_PATH") or os.path.expanduser("~/.minari/datasets"))
+    try:
+        return Path(os.environ.get("MINARI_DATASETS_PATH") or "~/.minari/datasets").expanduser()
+    except RuntimeError:
+        raise FileNotFoundError(
+            "there is no home folder for data sets; expected MINARI_DATASETS_PATH, or a folder"
+        ) from None
+
+
+def _places(folder: str | os.PathLike | None) -> list[Path]:
+    """Where data sets are looked for, in order."""
+    if folder is not None:
+        return [Path(folder)]
+    places = [_own_place(), COURSE] if os.environ.get("MINARI_DATASETS_PATH") else [COURSE]
+    with contextlib.suppress(RuntimeError):  # nobody's home
+        places.append(Path("~/.minari/datasets").expanduser())
+    return places
 
 
 def _found(folder: str | os.PathLike | None) -> dict[str, Path]:
     """id -> the folder that Minari opens; of equal ids the one in the first place."""
-    usual = [_own_place(), COURSE] if os.environ.get("MINARI_DATASETS_PATH") else [COURSE, _own_place()]
     found = {}
-    for place in usual if folder is None else [Path(folder)]:
+    for place in _places(folder):
         for path in place.glob("[!.]*/[!.]*/data/metadata.json"):
             found.setdefault(path.parents[1].relative_to(place).as_posix(), path.parent)
     return found
+
+
+def _again(path: Path) -> str:
+    return "collect it again" + (" with `make datasets`" if path.is_relative_to(COURSE) else "")
 
 
 def _buffers(data: Transitions) -> list[EpisodeBuffer]:
@@ -184,9 +213,9 @@ def _columns(path: Path) -> list[Tensor]:
 
 def _check_file(path: Path) -> None:
     """Raise before Minari reads a file that was changed since it was written, or that claims more than it can hold."""
-    file_path, metadata = path / "main_data.hdf5", json.loads((path / "metadata.json").read_text())
+    file_path, metadata = path / "main_data.hdf5", json.loads((path / "metadata.json").read_text(encoding="utf-8"))
     if metadata.get(CHECKSUM, found := _checksum(file_path)) != found:
-        raise ValueError("its bytes are not those that were written")
+        raise ValueError("it was changed since it was written")
     sizes = []
     with h5py.File(file_path) as file:
         file.visititems(lambda _, item: sizes.append(item.nbytes) if isinstance(item, h5py.Dataset) else None)
@@ -205,18 +234,16 @@ def _maze_of(path: Path) -> Maze:
     """The maze a data set names, read as plain JSON: Minari would import whatever entry point stands there."""
     ids = {maze.env_id: maze for maze in MAZES.values()}
     try:
-        metadata = json.loads((path / "metadata.json").read_text())
+        metadata = json.loads((path / "metadata.json").read_text(encoding="utf-8"))
         specs = [json.loads(metadata[key]) for key in ("env_spec", "eval_env_spec") if key in metadata]
         found = {ids[spec["id"]] for spec in specs}
         ours = {"observation_space", "action_space"} <= metadata.keys() and not any(
             spec["entry_point"] != "rlkit_mini.pointmass:PointmassEnv" or spec["additional_wrappers"] for spec in specs
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         found, ours = set(), False
     if len(found) != 1 or not ours:
-        raise ValueError(
-            f"{path.parent} is not from a Pointmass maze, or damaged; collect it again with `make datasets`"
-        )
+        raise ValueError(f"{path.parent} is not from a Pointmass maze, or damaged; {_again(path)}")
     return found.pop()
 
 
@@ -233,6 +260,6 @@ def _repack(path: Path) -> None:
             for key, values in episode.items():
                 group.create_dataset(key, data=values[()])
     os.replace(packed, loose)
-    metadata = json.loads((path / "metadata.json").read_text())
+    metadata = json.loads((path / "metadata.json").read_text(encoding="utf-8"))
     metadata |= {"dataset_size": round(loose.stat().st_size / 1e6, 1), CHECKSUM: _checksum(loose)}
     (path / "metadata.json").write_text(json.dumps(metadata, indent=1, sort_keys=True) + "\n")

@@ -1,9 +1,11 @@
 """The committed data sets as Minari itself reads them, what makes them possible runs, and damaged or foreign files."""
 
+import errno
 import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 
 import gymnasium as gym
@@ -12,6 +14,7 @@ import minari
 import numpy as np
 import pytest
 import torch
+from helpers import as_others, homeless
 from minari.data_collector import EpisodeBuffer
 
 from rlkit_mini import MAZES, Oracle, explore, load_dataset
@@ -247,7 +250,7 @@ def test_the_readers_own_sets_are_found_beside_the_courses(data, home, tmp_path,
     assert "pointmass/other-v0" not in list_datasets()
     assert len(load_dataset("pointmass/other-v0", tmp_path / "elsewhere")) == 30
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "elsewhere"))
-    assert list_datasets() == sorted(["pointmass/other-v0", *STEPS])
+    assert list_datasets() == sorted([ID, "pointmass/other-v0", *STEPS])
 
 
 def test_of_two_sets_with_one_id_that_of_the_variable_comes_first_and_minaris_default_last(
@@ -260,6 +263,30 @@ def test_of_two_sets_with_one_id_that_of_the_variable_comes_first_and_minaris_de
     assert len(load_dataset("pointmass/easy-rnd-v0")) == 30
     with pytest.raises(UnknownNameError, match=r"unknown data set 'pointmass/easy-rnd-v0'; there is none at all"):
         load_dataset("pointmass/easy-rnd-v0", tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("said", ["", "sets", "~/sets"])
+def test_the_variable_may_be_empty_relative_or_begin_at_home(said, data, home, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("MINARI_DATASETS_PATH", said)
+    save(data[:60])
+    assert len(load_dataset(ID)) == 60
+    where = {"": home, "sets": tmp_path / "here" / "sets", "~/sets": tmp_path / "sets"}[said]
+    assert [path.parents[2] for path in tmp_path.rglob("main_data.hdf5")] == [where / "pointmass"]
+    with pytest.raises(UnknownNameError) as caught:
+        load_dataset("pointmass/nine-v0")
+    assert all(str(place.relative_to(tmp_path)) in str(caught.value) for place in {where, home} if said != "sets")
+
+
+def test_without_a_home_the_courses_sets_are_found_and_saving_says_what_is_missing(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MINARI_DATASETS_PATH", raising=False)
+    homeless(monkeypatch)
+    assert list_datasets() == sorted(STEPS)
+    with pytest.raises(FileNotFoundError, match="no home folder for data sets; expected MINARI_DATASETS_PATH, or a f"):
+        save(data[:60])
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -277,18 +304,47 @@ def test_nothing_is_not_saved(data, root):
 # What is missing, damaged or foreign --------------------------------------------------------------------------------
 
 
-def test_a_missing_set_is_answered_with_the_closest_names_and_how_to_collect_it():
+def test_a_missing_set_is_answered_with_the_closest_names_and_where_they_were_looked_for(home):
     with pytest.raises(UnknownNameError) as caught:
         load_dataset("pointmass/medium-rmd-v0")
     message = str(caught.value)
     assert message.startswith("unknown data set 'pointmass/medium-rmd-v0'; did you mean 'pointmass/medium-rnd-v0'")
-    assert message.endswith("`make datasets` collects those of the course")
+    assert message.endswith(f"; looked in {COURSE} and {home}")
     assert "\n" not in message
 
 
 def test_an_empty_folder_says_so(tmp_path):
-    with pytest.raises(UnknownNameError, match="there is none at all; `make datasets` collects"):
+    with pytest.raises(UnknownNameError, match=f"there is none at all; looked in {tmp_path}$"):
         load_dataset("pointmass/medium-rnd-v0", tmp_path)
+
+
+@pytest.mark.parametrize("closed", ["data/main_data.hdf5", "data/metadata.json", "data", ".", "..", "../.."])
+def test_what_must_not_be_read_is_no_damage(closed, data, root):
+    """As the user of the machine for whom it is closed; nobody closes a file to root."""
+    save(data[:60])
+    place = (root / ID / closed).resolve()
+    place.chmod(0)
+    code = f"from rlkit_mini import load_dataset\nload_dataset({ID!r})"
+    try:
+        done = subprocess.run([sys.executable, "-c", code], preexec_fn=as_others, capture_output=True, text=True)
+    finally:
+        place.chmod(0o700)
+    told = done.stderr.splitlines()[-1]
+    assert re.match(r"PermissionError: \[Errno 13\] Permission denied: '.*/(metadata.json|main_data.hdf5)'", told), told
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOLCK, errno.ESTALE])
+def test_what_the_system_cannot_read_is_told_by_its_own_reason(number, data, root, monkeypatch):
+    save(data[:60])
+
+    def refuse(*_):
+        raise OSError(number, "as HDF5 words it\nin many lines")
+
+    monkeypatch.setattr("rlkit_mini.data.sets.h5py.File", refuse)
+    with pytest.raises(OSError, match=re.escape(os.strerror(number))) as caught:
+        load_dataset(ID)
+    assert caught.value.errno == number
+    assert caught.value.filename == str(root / ID / "data" / "main_data.hdf5")
 
 
 def edited(path, **entries):
@@ -362,7 +418,7 @@ def test_a_damaged_set_is_refused_in_one_line(data, root, damage, ours):
         load_dataset(ID)
     message = str(caught.value)
     assert str(root / ID) in message
-    assert message.endswith("collect it again with `make datasets`")
+    assert message.endswith("; collect it again")
     assert "\n" not in message
 
 
