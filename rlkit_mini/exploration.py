@@ -43,7 +43,7 @@ def explore(
     """
     check_agent(agent)
     check_maze(maze)
-    check_count("steps", steps)
+    steps = check_count("steps", steps)
     replay = Replay(None, agent.members, agent.batch_size, agent.minibatches, agent.device, capacity=steps)
     interaction, losses = interact(agent, maze, replay), None
     try:

@@ -13,7 +13,7 @@ from rlkit_mini.names import Catalogue
 
 @dataclass(frozen=True, eq=False)
 class Maze:
-    """A walled box, in cell units; the first index of every array and pair is x, the second y.
+    """A walled box, in cell units; the first index of every array and pair is x, the second y. Equal by content.
 
     Attributes:
         walls: (width, height) bool, True is wall.
@@ -46,6 +46,15 @@ class Maze:
     def positions(self, observations: ArrayLike) -> np.ndarray:
         """Positions (n, 2) float64 of observations (n, 2), the inverse of `observe` up to float32."""
         return np.asarray(observations, dtype=np.float64) * self.shape
+
+    def _content(self) -> tuple:
+        return self.name, self.shape, self.walls.tobytes(), self.start, self.goal, self.goal_radius, self.horizon
+
+    def __eq__(self, other: object) -> bool:
+        return self._content() == other._content() if isinstance(other, Maze) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._content())
 
     def __repr__(self) -> str:
         return f"Maze({self.name!r}, shape={self.shape}, horizon={self.horizon})"

@@ -1,12 +1,11 @@
-"""Named things and counts: slips are answered with the closest names."""
+"""Named things, numbers and counts: slips are answered with the closest names."""
 
 from __future__ import annotations
 
 import difflib
+import operator
 from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 
 class UnknownNameError(KeyError):
@@ -31,7 +30,19 @@ class Catalogue(dict):
         raise UnknownNameError(f"unknown {self.kind} {name!r}; {hint}")
 
 
-def check_count(name: str, count: Any) -> None:
-    """Raise a ValueError where a count is no integer of at least 1."""
-    if not (isinstance(count, (int, np.integer)) and count >= 1):
-        raise ValueError(f"{name} is {count!r}; expected an integer of at least 1")
+def plain(value: Any) -> Any:
+    """NumPy's and torch's numbers and arrays as Python's, also within a list; everything else as it is."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(plain, value))
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def check_count(name: str, count: Any, least: int = 1) -> int:
+    """A count of whatever kind of integer, as Python's; raises a ValueError where it is none, or too small."""
+    try:
+        found = operator.index(plain(count))
+    except TypeError:
+        found = least - 1
+    if found < least:
+        raise ValueError(f"{name} is {count!r}; expected an integer of at least {least}")
+    return found

@@ -27,6 +27,7 @@ from scipy.special import ndtri
 
 from rlkit_mini.files import whole_file
 from rlkit_mini.mazes import Maze, check_maze, half_cells, half_cells_at
+from rlkit_mini.names import plain
 from rlkit_mini.pointmass import ACTIONS, NOISE_SCALE, SUBSTEPS, transition
 
 RESOLUTION = {"easy": 8, "medium": 8, "hard": 2, "veryhard": 4}  # what half-trained policies need to be judged fairly
@@ -54,9 +55,10 @@ class Oracle:
 
     def __init__(self, maze: Maze, discount: float = 0.95, resolution: int | None = None) -> None:
         check_maze(maze)
-        if not (isinstance(discount, (int, float, np.number)) and 0 <= discount < 1):
+        discount = plain(discount)
+        if not (isinstance(discount, (int, float)) and 0 <= discount < 1):
             raise ValueError(f"discount is {discount!r}; expected 0 <= discount < 1")
-        resolution = RESOLUTION.get(maze.name, 4) if resolution is None else resolution
+        resolution = RESOLUTION.get(maze.name, 4) if resolution is None else plain(resolution)
         if isinstance(resolution, bool) or not (isinstance(resolution, int) and 1 <= resolution <= 32):
             raise ValueError(f"resolution is {resolution!r}; expected an integer from 1 to 32, or None")
         self.maze, self.discount, self.resolution = maze, discount, resolution

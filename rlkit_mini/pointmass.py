@@ -16,7 +16,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import ArrayLike
 
 from rlkit_mini.mazes import MAZES, Maze
-from rlkit_mini.names import check_count
+from rlkit_mini.names import check_count, plain
 from rlkit_mini.streams import Streams
 
 ACTIONS = np.array([[0, 0], [0, -1], [0, 1], [-1, 0], [1, 0]], dtype=np.float64)
@@ -89,11 +89,13 @@ def draw(maze: Maze, position: tuple[float, float]) -> np.ndarray:
     return picture.transpose(1, 0, 2)[::-1].copy()
 
 
-def _check_reset(seed, options) -> None:
-    if not (seed is None or (isinstance(seed, (int, np.integer)) and seed >= 0)):
+def _checked_seed(seed, options) -> int | None:
+    found = plain(seed)
+    if not (found is None or (isinstance(found, int) and found >= 0)):
         raise ValueError(f"seed is {seed!r}; expected an integer of at least 0, or None")
     if options:
         raise ValueError(f"options are {sorted(options)}; expected none, a maze has one start")
+    return found
 
 
 def _known_render_mode(render_mode: str | None) -> str | None:
@@ -123,8 +125,7 @@ class PointmassEnv(gym.Env):
         Raises:
             ValueError: a seed below 0, or any options.
         """
-        _check_reset(seed, options)
-        super().reset(seed=seed)
+        super().reset(seed=_checked_seed(seed, options))
         self.position = np.array([self.maze.start], dtype=np.float64)
         return self.maze.observe(self.position)[0], {}
 
@@ -165,15 +166,15 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
-        check_count("num_envs", num_envs)
+        num_envs = check_count("num_envs", num_envs)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         if self.autoreset_mode == AutoresetMode.DISABLED:
             raise ValueError("autoreset_mode is DISABLED; expected NEXT_STEP or SAME_STEP")
         self.metadata = PointmassEnv.metadata | {"autoreset_mode": self.autoreset_mode}
         self.num_envs, self.render_mode = num_envs, _known_render_mode(render_mode)
         self.maze = maze if isinstance(maze, Maze) else MAZES[maze]
-        self.max_episode_steps = self.maze.horizon if max_episode_steps is None else max_episode_steps
-        check_count("max_episode_steps", self.max_episode_steps)
+        steps = self.maze.horizon if max_episode_steps is None else max_episode_steps
+        self.max_episode_steps = check_count("max_episode_steps", steps)
         self.single_observation_space = gym.spaces.Box(0, 1, (2,), np.float32)
         self.single_action_space = gym.spaces.Discrete(len(ACTIONS))
         self.observation_space = gym.vector.utils.batch_space(self.single_observation_space, num_envs)
@@ -196,11 +197,12 @@ class PointmassVectorEnv(gym.vector.VectorEnv):
         Raises:
             ValueError: a seed below 0, another number of seeds than of copies, or any options.
         """
+        seed = plain(seed)
         each = np.ndim(seed) > 0
         if each and (len(seed) != self.num_envs or None in seed):
             raise ValueError(f"seed is {seed!r}; expected one seed, or one for each of the {self.num_envs} copies")
         for one in seed if each else [seed]:
-            _check_reset(one, options)
+            _checked_seed(one, options)
         if each:
             self._streams = Streams(seed, "environment", "standard_normal")
         elif seed is not None:

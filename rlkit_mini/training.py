@@ -16,7 +16,7 @@ from rlkit_mini.data.replay import Replay, uniform_indices
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.exploration import interact
 from rlkit_mini.mazes import Maze, check_maze
-from rlkit_mini.names import check_count
+from rlkit_mini.names import check_count, plain
 from rlkit_mini.oracle import Oracle
 
 
@@ -73,7 +73,8 @@ def train_offline(
         TypeError, ValueError: an agent that does not learn from data, or anything that does not fit together.
         TrainingDivergedError: a loss became infinite or no number; its `history` is that until then.
     """
-    _check_request(agent, data, oracle, updates=updates, evaluations=evaluations)
+    updates, evaluations = check_count("updates", updates), check_count("evaluations", evaluations)
+    _check_request(agent, data, oracle)
     replay = Replay(data, agent.members, agent.batch_size, agent.minibatches, agent.device)
     return _train(agent, replay, updates, _evenly(updates, evaluations), oracle, on_evaluation, progress)
 
@@ -109,9 +110,11 @@ def fine_tune(
         TrainingDivergedError: a loss became infinite or no number; its `history` is that until then.
     """
     check_maze(maze)
-    _check_request(agent, data, oracle, steps=steps, evaluations=evaluations)
-    if not (isinstance(updates, (int, np.integer)) and updates >= 0 and 0 <= epsilon <= 1):
-        raise ValueError(f"updates is {updates} and epsilon {epsilon}; expected an integer >= 0, and a share in [0, 1]")
+    steps, evaluations = check_count("steps", steps), check_count("evaluations", evaluations)
+    updates, epsilon = check_count("updates", updates, least=0), plain(epsilon)
+    _check_request(agent, data, oracle)
+    if not 0 <= epsilon <= 1:
+        raise ValueError(f"epsilon is {epsilon}; expected a share in [0, 1]")
     if data is None and updates:
         raise ValueError(f"updates is {updates}, and data None; expected data, or updates=0")
     if oracle and oracle.maze != maze:
@@ -185,12 +188,10 @@ def _named(mazes: set[Maze]) -> str:
     return " and ".join(sorted(map(repr, mazes)))
 
 
-def _check_request(agent: Agent, data, oracle: Oracle | None, **counts: int) -> None:
+def _check_request(agent: Agent, data, oracle: Oracle | None) -> None:
     check_agent(agent)
     if not agent.batch_size:
         raise TypeError(f"{type(agent).__name__} does not learn from data; train one of {', '.join(offline())}")
-    for name, count in counts.items():
-        check_count(name, count)
     for transitions in [] if data is None else data if isinstance(data, (list, tuple)) else [data]:
         if not isinstance(transitions, Transitions):
             given = type(transitions).__name__

@@ -1,9 +1,15 @@
 """The four mazes are those of CS285's homework 5, whose maps are written here as x = 0, 1, ... with 1 for wall."""
 
+import copy
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 from scipy.ndimage import label
 
+from rlkit_mini import Oracle, fine_tune, load_dataset, train_offline
+from rlkit_mini.agents import DQN
 from rlkit_mini.mazes import MAZES, Maze, half_cells, half_cells_at
 from rlkit_mini.names import UnknownNameError
 
@@ -88,3 +94,20 @@ def test_half_cells_are_four_to_a_cell_and_the_far_border_belongs_to_the_last():
 def test_every_half_cell_of_a_maze_has_a_number_of_its_own(maze):
     centres = np.stack(np.meshgrid(*(np.arange(0.25, size, 0.5) for size in maze.shape), indexing="ij"), axis=-1)
     assert half_cells_at(maze, centres).ravel().tolist() == list(range(4 * maze.walls.size))
+
+
+def test_a_maze_is_equal_by_content_also_in_another_process_and_copied_with_its_data(maze):
+    for copied in (copy.deepcopy(maze), pickle.loads(pickle.dumps(maze))):
+        assert copied == maze
+        assert {copied, maze} == {maze}
+        assert copied != dataclasses.replace(maze, horizon=7)
+        walls = copied.walls.copy()
+        walls[0, -1] ^= True
+        assert copied != dataclasses.replace(maze, walls=walls)
+    assert maze != maze.name
+
+
+def test_copied_data_is_trained_on_with_its_mazes_oracle():
+    data = copy.deepcopy(load_dataset("pointmass/easy-rnd-v0")[:100])
+    train_offline(DQN(), data, 2, Oracle(MAZES["easy"], resolution=2), progress=False)
+    fine_tune(DQN(), data, MAZES["easy"], 1, 1, progress=False)

@@ -63,7 +63,7 @@ class AWAC(Critic):
             **critic,
         )
         self.expected_value, self.advantage_weights = expected_value, advantage_weights
-        self.actor = Actor(self.seeds, actor_hidden, self.features, actor_learning_rate, self.device)
+        self.actor = Actor(self.seeds, self.actor_hidden, self.features, self.actor_learning_rate, self.device)
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
         """The actor's own distribution: (members, n, 2) -> (members, n, 5)."""

@@ -76,7 +76,7 @@ class BC(Agent):
         super().__init__(
             learning_rate=learning_rate, hidden=hidden, features=features, batch_size=batch_size, **population
         )
-        self.actor = Actor(self.seeds, hidden, features, learning_rate, self.device, log_likelihood)
+        self.actor = Actor(self.seeds, self.hidden, features, self.learning_rate, self.device, log_likelihood)
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
         """The clone's own distribution: (members, n, 2) -> (members, n, 5)."""

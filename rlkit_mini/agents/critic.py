@@ -62,9 +62,9 @@ class Critic(Agent):
             **population,
         )
         self.td_target = td_target
-        self.critic = observation_network(self.seeds, "critic", len(ACTIONS), hidden, features).to(self.device)
+        self.critic = observation_network(self.seeds, "critic", len(ACTIONS), self.hidden, features).to(self.device)
         self.target_critic = copy.deepcopy(self.critic).requires_grad_(False)
-        self.optimizer = Adam(self.critic.parameters(), learning_rate)
+        self.optimizer = Adam(self.critic.parameters(), self.learning_rate)
         self.updates = 0
 
     def q_values(self, observations: ArrayLike | Tensor) -> Tensor:

@@ -68,8 +68,8 @@ class IQL(Critic):
         )
         self.expectile_loss, self.advantage_weights = expectile_loss, advantage_weights
         self.value = observation_network(self.seeds, "value", 1, self.hidden, self.features).to(self.device)
-        self.value_optimizer = Adam(self.value.parameters(), learning_rate)
-        self.actor = Actor(self.seeds, actor_hidden, self.features, learning_rate, self.device)
+        self.value_optimizer = Adam(self.value.parameters(), self.learning_rate)
+        self.actor = Actor(self.seeds, self.actor_hidden, self.features, self.learning_rate, self.device)
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
         """The actor's own distribution: (members, n, 2) -> (members, n, 5)."""

@@ -78,12 +78,12 @@ class RND(DQN):
             **dqn,
         )
         self.bonus = bonus
-        sizes = [2, *rnd_hidden, rnd_features]
+        sizes = [2, *self.rnd_hidden, self.rnd_features]
         self.random_network = PopulationMLP(self.seeds, "rnd target", sizes, initial="normal").to(self.device)
         self.random_network.requires_grad_(False)
         self.predictor = PopulationMLP(self.seeds, "rnd predictor", sizes).to(self.device)
         self.predictor_optimizer = Adam(self.predictor.parameters(), self.learning_rate)
-        self.register_buffer("mean_square", torch.zeros(self.members, 1, device=self.device))
+        self.register_buffer("mean_square", torch.zeros(self.members, 1, dtype=torch.float32, device=self.device))
         self.start_observation: Tensor | None = None
 
     def begin(self, start_observation: Tensor) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from rlkit_mini.names import plain
 
 
 class Setting(NamedTuple):
@@ -78,13 +81,18 @@ def checked(name: str, value: Any) -> Any:
     """A setting within its range, as a plain number; a list of values to sweep stays a list.
 
     Raises:
-        ValueError: it is outside its range, or no list of layer sizes where one is expected.
+        ValueError: it is outside its range, no list of layer sizes where one is expected, or nothing that can be saved.
     """
+    given, value = value, plain(value)
     if name.endswith("hidden") and not (
-        np.ndim(value) == 1 and all(isinstance(size, (int, np.integer)) and size > 0 for size in value)
+        np.ndim(value) == 1 and all(isinstance(size, int) and size > 0 for size in value)
     ):
-        raise ValueError(f"{name} is {value!r}; expected the sizes of the layers, such as (64, 64)")
+        raise ValueError(f"{name} is {given!r}; expected the sizes of the layers, such as (64, 64)")
     if name not in SETTINGS:
+        try:
+            json.dumps(value)
+        except TypeError:
+            raise ValueError(f"{name} is {given!r}; expected a plain value, which can be saved") from None
         return value
     if np.ndim(value) == 1 and SETTINGS[name].swept:
         if not len(value):
@@ -92,7 +100,7 @@ def checked(name: str, value: Any) -> Any:
         return [checked(name, entry) for entry in value]
     interval, whole = SETTINGS[name].range, SETTINGS[name].whole
     low, high = (float(bound) for bound in interval[1:-1].split(","))
-    inside = isinstance(value, (int, float, np.number)) and math.isfinite(value)
+    inside = isinstance(value, (int, float)) and math.isfinite(value)
     inside = inside and (low <= value if interval[0] == "[" else low < value)
     inside = inside and (value <= high if interval[-1] == "]" else value < high)
     if not inside:
@@ -100,7 +108,7 @@ def checked(name: str, value: Any) -> Any:
         raise ValueError(f"{name} is {value!r}; expected a finite number in {interval}{large}")
     if whole and value != int(value):
         raise ValueError(f"{name} is {value!r}; expected an integer in {interval}")
-    return int(value) if whole or isinstance(value, (int, np.integer)) else float(value)
+    return int(value) if whole or isinstance(value, int) else value
 
 
 def checked_seeds(seeds: int | Sequence[int]) -> list[int]:
@@ -110,7 +118,8 @@ def checked_seeds(seeds: int | Sequence[int]) -> list[int]:
         ValueError: no positive number, or no distinct integers of at least 0, or too many.
     """
     try:
-        chosen = range(min(seeds, MOST_SEEDS + 1)) if np.ndim(seeds) == 0 else seeds
+        chosen = plain(seeds)
+        chosen = range(min(chosen, MOST_SEEDS + 1)) if np.ndim(chosen) == 0 else chosen
         distinct = [operator.index(seed) for seed in chosen]
     except TypeError:
         distinct = []

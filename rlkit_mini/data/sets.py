@@ -74,8 +74,12 @@ def dataset_path(dataset_id: str, folder: str | os.PathLike | None = None) -> Pa
         return Catalogue("data set", _found(folder))[str(dataset_id)]
     except UnknownNameError as error:
         for place in places:
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError):
+            try:
                 os.stat(place / str(dataset_id) / "data" / "metadata.json")
+            except PermissionError:
+                raise
+            except (OSError, ValueError):  # it is not there, or its name cannot be
+                pass
         raise UnknownNameError(f"{error}; looked in {' and '.join(map(str, places))}") from None
 
 

@@ -27,7 +27,7 @@ def rollout_returns(
         TypeError: no maze. ValueError: no episodes, or a policy of another shape or that is no distribution.
     """
     check_maze(maze)
-    check_count("episodes", episodes)
+    episodes = check_count("episodes", episodes)
     environment = PointmassVectorEnv(episodes, maze)
     observations, _ = environment.reset(seed=seed)
     returns, going = np.zeros(episodes), np.ones(episodes, dtype=bool)
