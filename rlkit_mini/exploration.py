@@ -9,7 +9,7 @@ import torch
 from gymnasium.vector import AutoresetMode
 from tqdm.auto import trange
 
-from rlkit_mini.agents.agent import Agent, check_agent
+from rlkit_mini.agents.agent import Agent, learning
 from rlkit_mini.data.replay import Replay
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.mazes import Maze, check_maze
@@ -19,7 +19,7 @@ from rlkit_mini.pointmass import ACTIONS, PointmassVectorEnv, sample_actions
 CHECK_EVERY = 500  # steps; whether the losses are finite
 
 
-@torch.enable_grad()  # an interruption within `no_grad` itself leaves gradients off; here they come back
+@learning
 def explore(
     agent: Agent,
     maze: Maze,
@@ -41,7 +41,6 @@ def explore(
         TypeError, ValueError: no agent, no maze, or no steps.
         TrainingDivergedError: a loss became infinite or no number; its `history` is what was collected until then.
     """
-    check_agent(agent)
     check_maze(maze)
     steps = check_count("steps", steps)
     replay = Replay(None, agent.members, agent.batch_size, agent.minibatches, agent.device, capacity=steps)

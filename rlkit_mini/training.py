@@ -11,7 +11,7 @@ import torch
 from tqdm.auto import trange
 
 from rlkit_mini.agents import offline
-from rlkit_mini.agents.agent import Agent, TrainingDivergedError, check_agent
+from rlkit_mini.agents.agent import Agent, TrainingDivergedError, learning
 from rlkit_mini.data.replay import Replay, uniform_indices
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.exploration import interact
@@ -48,6 +48,7 @@ class History:
     collected: list[Transitions] = dataclasses.field(default_factory=list)
 
 
+@learning
 def train_offline(
     agent: Agent,
     data: Transitions | Sequence[Transitions],
@@ -79,6 +80,7 @@ def train_offline(
     return _train(agent, replay, updates, _evenly(updates, evaluations), oracle, on_evaluation, progress)
 
 
+@learning
 def fine_tune(
     agent: Agent,
     data: Transitions | Sequence[Transitions] | None,
@@ -133,7 +135,6 @@ def fine_tune(
     return dataclasses.replace(history, collected=replay.transitions(maze, since=replay.n_offline))
 
 
-@torch.enable_grad()  # an interruption within `no_grad` itself leaves gradients off; here they come back
 def _train(
     agent: Agent,
     replay: Replay,
@@ -153,7 +154,7 @@ def _train(
     nothing = np.empty((0, agent.members))
     history = History(np.empty(0, dtype=int), nothing if oracle else None, nothing, online_from)
     minibatches = replay.minibatches(updates if interaction is None else online_from)
-    total, since, done = torch.zeros(agent.members, device=agent.device), 0, 0
+    total, since, done = torch.zeros(agent.members, dtype=torch.float32, device=agent.device), 0, 0
     try:
         for update in trange(
             1, updates + 1, desc=f"training {type(agent).__name__}", disable=not progress, leave=False
@@ -189,7 +190,6 @@ def _named(mazes: set[Maze]) -> str:
 
 
 def _check_request(agent: Agent, data, oracle: Oracle | None) -> None:
-    check_agent(agent)
     if not agent.batch_size:
         raise TypeError(f"{type(agent).__name__} does not learn from data; train one of {', '.join(offline())}")
     for transitions in [] if data is None else data if isinstance(data, (list, tuple)) else [data]:

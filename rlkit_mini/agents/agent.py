@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 import itertools
 import json
 import os
-from collections.abc import Mapping, Sequence
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +68,10 @@ class Agent(nn.Module):
         Raises:
             TypeError: a setting that the class does not have.
             ValueError: a value outside its range, or a device that this machine does not have.
+            RuntimeError: in torch's inference mode, whose tensors cannot learn.
         """
+        if torch.is_inference_mode_enabled():
+            raise RuntimeError("torch.inference_mode is on; expected agents to be made outside of it")
         super().__init__()
         self._check_names(configuration)
         distinct, self.device = checked_seeds(seeds), _checked_device(device)
@@ -163,11 +170,19 @@ class Agent(nn.Module):
         Raises:
             ValueError: observations of another shape.
         """
-        with torch.no_grad():
+        with as_by_default(self.device, gradients=False):
             probabilities = self.action_probabilities(self.as_inputs(observations))
         if greedy:
             probabilities = nn.functional.one_hot(probabilities.argmax(dim=-1), len(ACTIONS)).to(probabilities.dtype)
         return probabilities
+
+    def _apply(self, change: Callable[[Tensor], Tensor], recurse: bool = True) -> Agent:
+        """What `to`, `half`, `cuda` and the like come to: an agent stays where, and as precise, as it was made."""
+        for tensor in self.state_dict().values():
+            if (changed := change(tensor)).device != tensor.device or changed.dtype != tensor.dtype:
+                kind = f"{type(self).__name__} stays {str(tensor.dtype).removeprefix('torch.')} on {tensor.device}"
+                raise TypeError(f"{kind}; for another device, save it and load it there: .load(path, device=...)")
+        return self
 
     def forward(self, *_) -> None:
         """Refuse to be called as a function.
@@ -264,6 +279,41 @@ def _in_todays_names(kind: type[Agent], configuration: dict[str, Any]) -> dict[s
     idle = {"double"} - kind.defaults().keys()
     today = {name: value for name, value in dict(configuration).items() if name not in idle}
     return today | ({"features": "raw"} if today.get("features") == "position" else {})
+
+
+@contextmanager
+def as_by_default(device: torch.device, gradients: bool) -> Iterator[None]:
+    """Torch in full precision, with gradients or without, whatever is switched on around it."""
+    with torch.inference_mode(False), torch.set_grad_enabled(gradients), torch.autocast(device.type, enabled=False):
+        yield
+
+
+_learning, _turn = weakref.WeakSet(), threading.Lock()
+
+
+def learning(train: Callable) -> Callable:
+    """Of a function that trains its first argument: torch is as by default, and nobody else trains that agent.
+
+    Raises:
+        TypeError: no agent. RuntimeError: it is being trained already, perhaps in another thread.
+    """
+
+    @functools.wraps(train)
+    def train_alone(agent: Agent, *arguments, **options) -> Any:
+        check_agent(agent)
+        with _turn:
+            if agent in _learning:
+                raise RuntimeError(
+                    f"this {type(agent).__name__} is being trained already; wait, or take a copy.deepcopy"
+                )
+            _learning.add(agent)
+        try:
+            with as_by_default(agent.device, gradients=True):
+                return train(agent, *arguments, **options)
+        finally:
+            _learning.discard(agent)
+
+    return train_alone
 
 
 def check_agent(agent: Any) -> None:

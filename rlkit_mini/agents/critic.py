@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from rlkit_mini.agents.agent import Agent
+from rlkit_mini.agents.agent import Agent, as_by_default
 from rlkit_mini.agents.networks import Adam, observation_network
 from rlkit_mini.pointmass import ACTIONS
 
@@ -69,7 +69,7 @@ class Critic(Agent):
 
     def q_values(self, observations: ArrayLike | Tensor) -> Tensor:
         """Q (members, n, 5) at observations (n, 2) or (members, n, 2)."""
-        with torch.no_grad():
+        with as_by_default(self.device, gradients=False):
             return self.critic(self.as_inputs(observations))
 
     def next_values(self, next_observations: Tensor) -> Tensor:

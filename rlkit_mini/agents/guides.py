@@ -24,7 +24,7 @@ class RandomAgent(Agent):
     def policy(self, observations: ArrayLike | Tensor, greedy: bool = True) -> Tensor:
         """Uniform probabilities (members, n, 5), whether greedy or not."""
         shape = (*self.as_inputs(observations).shape[:-1], len(ACTIONS))
-        return torch.full(shape, 1 / len(ACTIONS), device=self.device)
+        return torch.full(shape, 1 / len(ACTIONS), dtype=torch.float32, device=self.device)
 
 
 class RouteFollower(Agent):
@@ -60,7 +60,7 @@ class RouteFollower(Agent):
         if not ahead:  # nowhere to go
             ahead, reached, noise = [oracle.optimal_policy], [np.zeros(len(centres), dtype=bool)], 1.0
         self.oracle, self.reached = oracle, np.stack(reached)
-        self.tables = torch.as_tensor((1 - noise) * np.stack(ahead) + noise / len(ACTIONS))
+        self.tables = torch.from_numpy((1 - noise) * np.stack(ahead) + noise / len(ACTIONS))
         self.legs = np.zeros(self.members, dtype=int)
         self.start_observation: Tensor | None = None
 
@@ -87,7 +87,7 @@ class OracleMixture(Agent):
     def __init__(self, oracle: Oracle, share: float, other: ArrayLike, seeds: int | Sequence[int] = 1) -> None:
         super().__init__(seeds=seeds)
         self.oracle = oracle
-        self.table = torch.as_tensor((1 - share) * oracle.optimal_policy + share * np.asarray(other))
+        self.table = torch.from_numpy((1 - share) * oracle.optimal_policy + share * np.asarray(other))
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
         """The mixture in the sub-cell of each observation: (members, n, 2) -> (members, n, 5)."""

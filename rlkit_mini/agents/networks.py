@@ -58,7 +58,7 @@ class PopulationMLP(nn.Module):
         streams = Streams(seeds, f"{purpose} weights", kind)
         self.layers = []  # (weight (members, out, in), bias (members, out, 1)) of each layer
         for number, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
-            drawn = [torch.as_tensor(numbers, dtype=torch.float32) for numbers in layer(streams, n_in, n_out)]
+            drawn = [torch.from_numpy(numbers).to(torch.float32) for numbers in layer(streams, n_in, n_out)]
             parameters = [nn.Parameter(numbers.transpose(1, 2).contiguous()) for numbers in drawn]
             self.register_parameter(f"weight{number}", parameters[0])
             self.register_parameter(f"bias{number}", parameters[1])
@@ -85,9 +85,10 @@ class FourierFeatures(nn.Module):
     def __init__(self, seeds: Sequence[int], purpose: str) -> None:
         super().__init__()
         drawn = Streams(seeds, f"{purpose} frequencies", "standard_normal").draw(2, FREQUENCIES)
-        frequencies = torch.as_tensor(2 * math.pi * drawn, dtype=torch.float32).transpose(1, 2)
+        frequencies = torch.from_numpy(2 * math.pi * drawn).to(torch.float32).transpose(1, 2)
         self.register_buffer("frequencies", torch.cat([frequencies, frequencies], dim=1))  # (members, 64, 2)
-        shifts = torch.tensor([0.0, math.pi / 2]).repeat_interleave(FREQUENCIES)  # cos x = sin(x + pi / 2)
+        shifts = torch.zeros_like(self.frequencies[0, :, 0])
+        shifts[FREQUENCIES:] = math.pi / 2  # cos x = sin(x + pi / 2)
         self.register_buffer("shifts", shifts.unsqueeze(-1), persistent=False)  # (64, 1)
 
     def forward(self, observations: Tensor) -> Tensor:
@@ -130,7 +131,7 @@ class Adam:
         self.parameters, self.learning_rate = list(parameters), learning_rate
         self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self.steps = torch.zeros((), device=self.parameters[0].device)
+        self.steps = torch.zeros((), dtype=torch.float32, device=self.parameters[0].device)
 
     def minimise(self, losses: Tensor) -> Tensor:
         """One step down the losses (members,); returns them without their graph."""

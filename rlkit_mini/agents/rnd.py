@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from rlkit_mini.agents.agent import as_by_default
 from rlkit_mini.agents.dqn import DQN
 from rlkit_mini.agents.networks import Adam, PopulationMLP
 
@@ -96,7 +97,7 @@ class RND(DQN):
 
     def novelty(self, observations: ArrayLike | Tensor) -> Tensor:
         """The bonus (members, n) that the observations (n, 2) or (members, n, 2) would earn, unnormalised."""
-        with torch.no_grad():
+        with as_by_default(self.device, gradients=False):
             observations = self.as_inputs(observations)
             return self.bonus(self.predictor(observations), self.random_network(observations))
 

@@ -85,8 +85,8 @@ class Replay:
         self.n_offline = self.size = max(lengths, default=0)
         members_stored = 1 if len(each) == 1 and not capacity else members  # shared data is stored once
         # A transition's numbers lie side by side, so that a minibatch is gathered at once
-        self._packed = torch.zeros(members_stored, self.size + capacity, 7, device=device)
-        truncations = torch.zeros(members_stored, self.size + capacity, dtype=torch.bool)  # no minibatch needs them
+        self._packed = torch.zeros(members_stored, self.size + capacity, 7, dtype=torch.float32, device=device)
+        truncations = torch.zeros_like(self._packed[..., 0], dtype=torch.bool, device="cpu")  # no minibatch needs them
         self.columns = _columns(self._packed)._asdict() | {"truncations": truncations}
         if each:
             for name, column in self.columns.items():
