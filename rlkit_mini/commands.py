@@ -25,6 +25,9 @@ def answer(prog: str, commands: Mapping[str, Callable[..., None]], moved: Mappin
         commands: by name; their options are their parameters, as tyro reads them.
         moved: commands of another command line -> how that one is called.
     """
+    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a letter shows a question mark
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     word, *rest = sys.argv[1:] or ["--help"]
     try:
         if word in ("-h", "--help"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import functools
 import json
 import os
 import tempfile
@@ -25,6 +26,12 @@ def own_folder(package: Path, name: str) -> Path:
 def figures_folder() -> Path:
     """Where figures are saved: what RLKIT_MINI_FIGURES says, else `figures` of the checkout, else of this folder."""
     return Path(os.environ.get("RLKIT_MINI_FIGURES") or (CHECKOUT or Path()) / "figures")
+
+
+@functools.cache
+def say_once(words: str) -> None:
+    """Tell what the system does not let us keep, where the work goes on without it."""
+    print(words)
 
 
 @contextmanager

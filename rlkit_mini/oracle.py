@@ -25,7 +25,7 @@ import torch
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
-from rlkit_mini.files import whole_file
+from rlkit_mini.files import say_once, whole_file
 from rlkit_mini.mazes import Maze, check_maze, half_cells, half_cells_at
 from rlkit_mini.names import plain
 from rlkit_mini.pointmass import ACTIONS, NOISE_SCALE, SUBSTEPS, transition
@@ -344,12 +344,23 @@ class Evaluation:
             return np.array(list(pool.map(follow, self._matrices))).reshape(*self.shape, -1)
 
 
+def _cache_path(key: str) -> Path:
+    """Where a solved maze is kept.
+
+    Raises:
+        FileNotFoundError: a user without a home.
+    """
+    try:
+        folder = Path(os.environ.get("RLKIT_MINI_CACHE") or platformdirs.user_cache_path("rlkit_mini"))
+        return folder.expanduser() / f"oracle-{key}.npz"
+    except RuntimeError:
+        raise FileNotFoundError("there is no home folder") from None
+
+
 def _cached(key: str, solve, shape: tuple[int, int]) -> sparse.csr_matrix:
     """A solved matrix, from the cache where a sound one is there; a file appears whole or not at all."""
-    folder = Path(os.environ.get("RLKIT_MINI_CACHE") or platformdirs.user_cache_path("rlkit_mini"))
-    path = folder / f"oracle-{key}.npz"
     try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with open(_cache_path(key), "rb") as opened, np.load(opened, allow_pickle=False) as file:
             matrix = sparse.csr_matrix((file["data"], file["indices"], file["indptr"]), shape=shape)
         matrix.check_format(full_check=True)
         if matrix.data.dtype == np.float64 and (matrix.data >= 0).all() and (matrix.sum(axis=1) < 1 + 1e-9).all():
@@ -358,8 +369,8 @@ def _cached(key: str, solve, shape: tuple[int, int]) -> sparse.csr_matrix:
         pass
     matrix = solve()
     try:
-        with whole_file(path) as part:
+        with whole_file(_cache_path(key)) as part:
             np.savez(part, data=matrix.data, indices=matrix.indices, indptr=matrix.indptr)
-    except OSError:
-        pass  # a cache that cannot be written only costs time
+    except OSError as error:
+        say_once(f"solved mazes are not kept ({error}); RLKIT_MINI_CACHE may name a folder that can be written to")
     return matrix

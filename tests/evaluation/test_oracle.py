@@ -1,11 +1,13 @@
 """The oracle against a published table, real rollouts, Monte-Carlo estimates and identities of dynamic programming."""
 
 import functools
+import re
 import shutil
 
 import numpy as np
 import pytest
 import torch
+from helpers import homeless
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -400,12 +402,25 @@ def test_a_file_of_another_maze_is_solved_anew(cache):
     assert facts(Oracle(MAZES["easy"], resolution=1)) == sound
 
 
-def test_a_cache_that_cannot_be_written_only_costs_time(cache, solutions, monkeypatch):
+def test_a_cache_that_cannot_be_written_only_costs_time_and_a_sentence(cache, solutions, capsys):
     cache.write_text("a file where the folder should be")
     first, second = (facts(Oracle(MAZES["easy"], resolution=1)) for _ in range(2))
     assert first == second
     assert len(solutions) == 2
     assert cache.is_file()
+    told = capsys.readouterr().out
+    assert re.fullmatch(rf"solved mazes are not kept \(\[Errno \d+\] .*: '{cache}.*'\); RLKIT_MINI_CACHE .*\n", told)
+
+
+def test_without_a_home_nothing_is_written_to_where_one_happens_to_be(solutions, tmp_path, monkeypatch, capsys):
+    for variable in ("RLKIT_MINI_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    homeless(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    Oracle(MAZES["easy"], resolution=1)
+    assert len(solutions) == 1
+    assert not list(tmp_path.iterdir())
+    assert "solved mazes are not kept (there is no home folder)" in capsys.readouterr().out
 
 
 # Bad input ----------------------------------------------------------------------------------------------------------

@@ -49,3 +49,45 @@ def test_a_folder_that_cannot_be_written_disturbs_nobody(shown, monkeypatch, tmp
     run_exercise_cell("td_target", "return rewards")
     progress()
     assert "0 of" in repr(shown[-1])
+    (tmp_path / "file").unlink()
+    run_exercise_cell("td_target", "return rewards")
+    assert (tmp_path / "file" / "progress.json").is_file()
+
+
+@pytest.mark.parametrize("trouble", [PermissionError(13, "Permission denied"), OSError(30, "Read-only file system")])
+def test_what_cannot_be_kept_is_told_once_by_the_systems_own_reason(trouble, shown, monkeypatch, tmp_path, capsys):
+    def refuse(*_):
+        raise trouble
+
+    monkeypatch.setattr("rlkit_workbook.exercises.progress_file.whole_file", refuse)
+    for body in ("return rewards", "return next_values"):
+        run_exercise_cell("td_target", body)
+    assert [box.kind for box in shown] == ["wrong", "wrong"]
+    assert capsys.readouterr().out == f"your progress is not kept in {tmp_path}/progress.json ({trouble.strerror})\n"
+
+
+def test_what_must_not_be_read_is_not_written_over(shown, monkeypatch, tmp_path, capsys):
+    (tmp_path / "progress.json").write_text('{"td_target": "right"}')
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.read_text", refuse)
+        run_exercise_cell("td_target", "return rewards")
+        progress()
+    assert capsys.readouterr().out == f"your progress is not kept in {tmp_path}/progress.json (Permission denied)\n"
+    assert json.loads((tmp_path / "progress.json").read_text()) == {"td_target": "right"}
+
+
+@pytest.mark.parametrize(
+    "trouble", [OSError(37, "No locks available"), NotImplementedError("no flock"), TimeoutError()]
+)
+def test_where_there_are_no_locks_progress_is_kept_all_the_same(trouble, shown, monkeypatch, tmp_path, capsys):
+    def refuse(*_, **__):
+        raise trouble
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    run_exercise_cell("td_target", "return rewards")
+    assert json.loads((tmp_path / "progress.json").read_text()) == {"td_target": "attempted"}
+    assert capsys.readouterr().out == ""

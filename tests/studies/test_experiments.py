@@ -4,6 +4,7 @@ import contextlib
 import importlib.metadata
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -308,3 +309,12 @@ def test_the_page_maps_every_command_of_the_blog():
     assert ours.keys() == set(BLOG)
     for configuration, found in ours.items():
         assert found == [(EXPERIMENTS[configuration].command, configuration)]
+
+
+def test_a_terminal_that_lacks_a_letter_is_no_reason_to_stop(tmp_path):
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    for words in (["rlkit_mini", "list"], ["rlkit_workbook", "grade", str(tmp_path / "Übung ✓.ipynb")]):
+        done = subprocess.run([sys.executable, "-m", *words], env=environment, cwd=tmp_path, capture_output=True)
+        assert done.returncode == (0 if words[-1] == "list" else 2)
+        assert b"Traceback" not in done.stderr
+        assert done.stdout or done.stderr.startswith(b"error: ")

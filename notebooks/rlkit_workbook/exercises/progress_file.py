@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock
 
-from rlkit_mini.files import whole_file
+from rlkit_mini.files import say_once, whole_file
 
 
 def _path() -> Path:
@@ -17,34 +18,54 @@ def _path() -> Path:
 
 
 def _everything() -> dict:
-    """What the file holds; a missing or damaged one counts as empty."""
+    """What the file holds; a missing or damaged one counts as empty.
+
+    Raises:
+        OSError: it may not be read.
+    """
     try:
         found = json.loads(_path().read_text(encoding="utf-8"))
         return found if isinstance(found, dict) else {}
-    except (OSError, ValueError, RecursionError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
 
 
-def read(kind: str = "exercises") -> dict:
-    """What is recorded: of exercises, name -> "right" or "attempted"; of "predictions", "quizzes", name -> answers."""
-    everything = _everything()
+def _of_kind(everything: dict, kind: str) -> dict:
     if kind == "exercises":  # these stand on the file's top level
         return {name: state for name, state in everything.items() if state in ("right", "attempted")}
     found = everything.get(kind)
     return found if isinstance(found, dict) else {}
 
 
-def record(kind: str, name: str, state) -> None:
-    """Note one thing; where the file cannot be written, the lesson goes on without a record.
+@contextlib.contextmanager
+def _or_a_sentence() -> Iterator[None]:
+    """Where the file can be neither read nor written, the lesson goes on without it."""
+    try:
+        yield
+    except OSError as error:
+        say_once(f"your progress is not kept in {_path()} ({error.strerror or error})")
 
-    One notebook at a time: what another one notes meanwhile is kept.
-    """
+
+def read(kind: str = "exercises") -> dict:
+    """What is recorded: of exercises, name -> "right" or "attempted"; of "predictions", "quizzes", name -> answers."""
+    everything = {}
+    with _or_a_sentence():
+        everything = _everything()
+    return _of_kind(everything, kind)
+
+
+def record(kind: str, name: str, state) -> None:
+    """Note one thing, one notebook at a time: what another one notes meanwhile is kept."""
     path = _path()
-    if read(kind).get(name) != state:
-        with contextlib.suppress(OSError), FileLock(path.with_name(f".{path.stem}.lock"), timeout=5):
-            kept = {each: read(each) for each in ("predictions", "quizzes")}
-            everything = read() | {each: answers for each, answers in kept.items() if answers}
-            everything |= {name: state} if kind == "exercises" else {kind: kept[kind] | {name: state}}
-            with whole_file(path) as part:
-                text = json.dumps(everything, indent=1, sort_keys=True, ensure_ascii=False)
-                part.write_text(text + "\n", encoding="utf-8")
+    with _or_a_sentence(), contextlib.ExitStack() as held:
+        if _of_kind(_everything(), kind).get(name) == state:
+            return
+        with contextlib.suppress(OSError, NotImplementedError):  # not every file system has locks
+            held.enter_context(FileLock(path.with_name(f".{path.stem}.lock"), timeout=5))
+        before = _everything()
+        kept = {each: _of_kind(before, each) for each in ("predictions", "quizzes")}
+        everything = _of_kind(before, "exercises") | {each: answers for each, answers in kept.items() if answers}
+        everything |= {name: state} if kind == "exercises" else {kind: kept[kind] | {name: state}}
+        with whole_file(path) as part:
+            text = json.dumps(everything, indent=1, sort_keys=True, ensure_ascii=False)
+            part.write_text(text + "\n", encoding="utf-8")
