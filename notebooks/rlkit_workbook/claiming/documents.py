@@ -9,6 +9,7 @@ import scipy.stats
 
 from rlkit_mini import MAZES
 from rlkit_workbook.claiming import Claim
+from rlkit_workbook.claiming.sources import NOTEBOOKS
 from rlkit_workbook.results import RESULTS, read_results
 
 NARROW = ("medium-near-expert", "hard-near-expert", "medium-lazy")
@@ -100,7 +101,34 @@ def _readme(claim: Claim, report: dict) -> None:
     )
 
 
-DOCUMENTS = {RESULTS.parent / "README.md": _readme, RESULTS / "RESULTS.md": _results}  # -> what it claims
+def _instructors(claim: Claim, report: dict) -> None:
+    tuned = report["pointmass_hard_cql_finetune"]
+    found = {
+        "02 Coverage of the hard maze, random actions": report["pointmass_hard_random"]["coverage"],
+        "02 The same, RND without its bonus": report["pointmass_hard_rnd_control"]["coverage"],
+        "02 The same, RND": report["pointmass_hard_rnd"]["coverage"],
+        "04 DQN, `near-expert` data": report["medium-near-expert: DQN"]["returns"],
+        "04 DQN, RND data": report["medium-rnd: DQN"]["returns"],
+        "05 CQL, `alpha=1`, `near-expert` data": report["medium-near-expert: CQL, α 1"]["returns"],
+        "05 CQL, `alpha=1`, RND data": report["medium-rnd: CQL, α 1"]["returns"],
+        "06 Greedy clone, lazy data": report["medium-lazy: BC"]["returns"],
+        "06 AWAC, lazy data": report["medium-lazy: AWAC"]["returns"],
+        "07 IQL, lazy data": report["medium-lazy: IQL"]["returns"],
+        "07 IQL, `near-expert` data, hard maze": report["hard-near-expert: IQL"]["returns"],
+        "10 CQL online, hard maze": tuned["history"]["returns"][-1],
+        "10 Its control, offline only": tuned["control"]["returns"][-1],
+    }
+    for words, values in found.items():
+        digits = 2 if words.startswith("02") else 1
+        low, middle, high = (f"{value:.{digits}f}" for value in (min(values), np.median(values), max(values)))
+        claim(f"{words} | {middle} | [{low}, {high}]", np.isfinite(values).all())
+
+
+DOCUMENTS = {  # -> what it claims
+    RESULTS.parent / "README.md": _readme,
+    RESULTS / "RESULTS.md": _results,
+    NOTEBOOKS / "INSTRUCTORS.md": _instructors,
+}
 
 
 def document_claims(path: Path) -> tuple[list[dict], list[str]]:
