@@ -2,7 +2,10 @@
 
 import dataclasses
 import functools
+import re
 import threading
+import time
+import types
 
 import ipywidgets
 import numpy as np
@@ -17,6 +20,7 @@ from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.mazes import block_size, blocks, in_block
 from rlkit_mini.oracle import shared_oracle
 from rlkit_mini.pointmass import at_goal
+from rlkit_mini.tables import with_interval
 from rlkit_workbook.panels.redrawn import encoded
 from rlkit_workbook.sweeps import Sweep
 from rlkit_workbook.widgets import data_painter, live_trainer, probe
@@ -100,6 +104,32 @@ def test_stopping_and_going_on_changes_nothing():
     assert training.run.updates[0] == 0
 
 
+def test_training_gets_half_of_the_time_whatever_drawing_costs_and_stops_between_two_chunks(monkeypatch):
+    now, spent, asked = [0.0], {"training": 0.0, "drawing": 0.0}, []
+
+    def pass_time(what, seconds):
+        now[0] += seconds
+        spent[what] += seconds
+
+    def update(training, updates, done):
+        assert not asked, "an update after it was asked to stop"
+        pass_time("training", 0.01 * updates)
+        if done > 500:
+            training.stop()
+            asked.append(updates)
+
+    clock = types.SimpleNamespace(perf_counter=lambda: now[0], monotonic=time.monotonic)
+    monkeypatch.setattr("rlkit_workbook.widgets.live.time", clock)
+    monkeypatch.setattr(LiveTraining, "_update", update)
+    training = LiveTraining(settings(), lambda training: pass_time("drawing", 1.0) if training.running else None)
+    training.start(20_000)
+    training.join(120)
+    assert not training.error
+    assert spent["drawing"] > 3
+    assert spent["training"] >= spent["drawing"] - 1, "all but the first picture"
+    assert asked[0] <= 10, "a chunk is a twentieth of a second"
+
+
 def test_the_judgement_is_that_of_a_sweep():
     run, oracle = example().run, shared_oracle(MAZES["medium"])
     agent = CQL(alpha=1.0, seeds=2)
@@ -109,7 +139,7 @@ def test_the_judgement_is_that_of_a_sweep():
     np.testing.assert_array_equal(run.now.policy, sweep.policy)
 
 
-def test_code_trains_the_same_agent():
+def test_code_trains_the_same_agent_and_prints_its_return(capsys):
     source = Source.of(NEAR_EXPERT)
     for chosen in (
         settings("IQL", source=source, expectile=0.7, batch_size=32),
@@ -119,8 +149,9 @@ def test_code_trains_the_same_agent():
         exec(chosen.code(7), names)
         if chosen.source is not source:
             chosen = settings("BC", source=Source("painted", "", lambda data=names["data"]: data))
-        assert same(trained(chosen, 7).agent, names["agent"])
-        assert len(chosen.code(7).splitlines()[-3:]) == 3
+        again = trained(chosen, 7)
+        assert same(again.agent, names["agent"])
+        assert capsys.readouterr().out == with_interval(again.run.returns[-1]) + "\n", "and prints what the table says"
 
 
 def test_defaults_are_those_of_the_agents():
@@ -328,6 +359,11 @@ def test_train_stop_pin_and_compare():
     view.buttons["Train"].click()
     assert view.training is first
     assert "All 40 updates are made" in view.status.words
+    view.show_code.value = True
+    assert "updates=40, " in view.code.value
+    assert view.code.value.startswith("<button")
+    view.show_code.value = False
+    assert view.code.value == ""
     view.buttons["Pin"].click()
     view.algorithm.value = "BC"
     assert list(view.fields) == ["learning_rate", "batch_size", "seeds", "updates"]
@@ -379,23 +415,135 @@ def test_reset_while_a_moment_is_shown_is_the_last_word(monkeypatch):
     assert (view.picture.layout.display, view.table.value) == ("none", "")
 
 
-def test_train_during_a_training_begins_anew_only_with_other_settings():
+def test_train_during_a_training_begins_anew_only_with_other_settings_and_pins_the_run():
     view = panel()
+    judged = threading.Event()
+    view.picture.observe(lambda _: view.training.run.updates[-1] and judged.set(), "value")
     view.fields["updates"].number.value = 20_000
     view.train()
     first = view.training
     view.train()
     assert view.training is first
+    assert judged.wait(120)
     view.fields["seeds"].number.value = 1
     view.train()
     second = view.training
     assert second is not first
+    (pin,) = view.pins
+    assert pin.settings == first.settings
+    assert pin.done == pin.updates[-1] > 0, "as it was judged last"
     view.stop()
     first.join(120)
     second.join(120)
     assert first.done < 20_000
     assert second.ended
     assert view.status.words.startswith("Stopped. CQL")
+
+
+def moments_of(view):
+    """What status, table and alternative text say whenever the status is new: word, updates, return."""
+    seen = []
+
+    def look(_change):
+        if "return" not in view.status.words:
+            return
+        state, told = view.status.words.split(" ", 1)
+        updates, value = re.search(r"([\d,]+) of [\d,]+ updates: return −([\d.]+)", told).groups()
+        cells = re.findall(r"<td[^>]*>(.*?)</td>", view.table.value.split("<tr>")[-1])
+        assert (cells[0], cells[3]) == ("now", updates)
+        assert cells[5].startswith(f"-{value} [")
+        assert " ".join(told.split()) in view._alternative.value
+        seen.append((state, int(updates.replace(",", "")), value))
+
+    view.status.observe(look, "value")
+    return seen
+
+
+def test_status_table_and_words_of_the_picture_are_of_one_moment():
+    view = panel()
+    seen = moments_of(view)
+    view.fields["updates"].number.value = 600
+    view.train()
+    view.training.join(120)
+    states = [state for state, _, _ in seen]
+    assert states == sorted(states, key=["Training.", "Judging.", "Done."].index)
+    assert seen[0][1] == 0, "the untrained agent is there at once"
+    assert [state for state, updates, _ in seen if updates == 600][-1] == "Done."
+    assert ("Judging.", 600) in [moment[:2] for moment in seen], "until the last judgement is there"
+    assert f"-{seen[-1][2]} [" in with_interval(view.training.run.returns[-1])
+
+
+def test_controls_that_differ_from_the_run_are_marked():
+    view = panel()
+    view.train()
+    view.training.join(120)
+    assert (view.buttons["Train"].description, view.note.value) == ("Train", '<div role="status"></div>')
+    view.fields["alpha"].slider.value = 5
+    view.dataset.value = "medium-rnd"
+    view.fields["updates"].number.value = 50
+    assert "Changed since this run: data set, alpha." in view.note.value
+    assert view.buttons["Train"].description == "Train anew"
+    marked = [name for name, field in view.fields.items() if "rlkit-changed" in field._dom_classes]
+    assert marked == ["alpha"], "more updates go on with the run"
+    assert "rlkit-changed" in view.dataset._dom_classes
+    view.fields["alpha"].number.value = 0.3
+    view.dataset.value = "tiny"
+    assert "rlkit-changed" not in view.dataset._dom_classes
+    assert view.buttons["Train"].description == "Train"
+
+
+def test_what_is_wrong_is_marked_until_it_is_corrected():
+    view = panel()
+    view.fields["alpha"].number.value = -1
+    view.fields["seeds"].number.value = 2.5
+    view.train()
+    assert view.status.words.splitlines() == [
+        "alpha is -1; expected a finite number in [0, inf)",
+        "seeds is 2.5; expected an integer from 1 to 16 here",
+    ]
+    assert [name for name, field in view.fields.items() if "rlkit-wrong" in field._dom_classes] == ["alpha", "seeds"]
+    view.fields["alpha"].number.value = 1
+    assert "rlkit-wrong" not in view.fields["alpha"]._dom_classes
+    view.fields["seeds"].number.value = 2
+    assert view.status.words == "Choose, then press Train."
+
+
+def test_reset_brings_back_how_the_panel_began():
+    view = live_trainer("IQL", NEAR_EXPERT, seeds=3, updates=50, expectile=0.8)
+    first = view.settings()
+    view.choose("BC,medium-rnd,learning_rate=0.01,seeds=1,updates=0")
+    assert view.settings() != first
+    view.reset()
+    assert (view.settings(), view.fields["updates"].value) == (first, 50)
+
+
+def test_a_line_of_settings_brings_them_back_elsewhere():
+    view, other = panel(), live_trainer()
+    view.choose("AWAC, medium-rnd, temperature=0.5, seeds=3, updates=70")
+    assert view.line.value == "AWAC,medium-rnd,temperature=0.5,seeds=3,updates=70"
+    assert f'href="?settings={view.line.value}"' in view.link.value
+    other.line.value = view.line.value
+    assert (other.settings(), other.fields["updates"].value) == (view.settings(), 70)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", 'settings are ""; expected such as "CQL,medium-rnd,alpha=0.3,seeds=4"'),
+        ("CQL,medium-rnd,alpha", "expected such as"),
+        ("CQL,medium-rnd,alpha=<b>", "expected such as"),
+        ("CQLL,medium-rnd", "did you mean 'CQL'"),
+        ("CQL,painted", "unknown data set 'painted'"),
+        ("BC,medium-rnd,alpha=1", "BC has no hyperparameter 'alpha' here"),
+    ],
+)
+def test_a_line_that_is_none_is_told_and_changes_nothing(line, words):
+    view = panel()
+    before = view.settings()
+    view.line.value = line
+    assert words in view.status.words
+    assert "\n" not in view.status.words
+    assert (view.settings(), view.line.value) == (before, before.line(40))
 
 
 def test_a_run_is_never_drawn_on_another_ones_figure():

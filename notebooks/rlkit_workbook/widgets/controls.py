@@ -18,8 +18,19 @@ STYLE = """<style>
 .rlkit-number .widget-text label { position: absolute; clip-path: inset(50%); width: 1px; height: 1px }
 .rlkit-status { min-height: 3em } .rlkit-status .widget-html-content { line-height: 1.5; font-size: 14px }
 .rlkit-status .rlkit-error { border-left: 4px solid #d55e00; padding-left: .6em }
-.rlkit-code pre { user-select: all; padding: .6em; line-height: 1.4; overflow-x: auto; border: 1px solid #bdbdbd }
-.rlkit-runs table { border-collapse: collapse } .rlkit-runs td, .rlkit-runs th { padding: .15em .8em; border: 0 }
+.rlkit-changed { border-left: 4px solid #0072b2 }
+.rlkit-wrong input { outline: 2px solid #d55e00 }
+.rlkit-code pre { padding: .6em; line-height: 1.4; overflow-x: auto; border: 1px solid #bdbdbd }
+.rlkit-code pre { font-family: monospace; white-space: pre; user-select: all }
+.rlkit-old { opacity: .4 } .rlkit-link { display: none } [data-voila] .rlkit-link { display: block }
+.rlkit-link a { color: var(--jp-content-link-color, #0072b2); text-decoration: underline }
+.rlkit-runs .widget-html-content { overflow-x: auto }
+.rlkit-runs table { border-collapse: collapse; white-space: nowrap }
+.rlkit-runs td, .rlkit-runs th { padding: .15em .8em; border: 0 }
+.rlkit-panel .jupyter-widgets-disconnected::before { display: none } /* one sentence, not an icon on every control */
+.rlkit-panel.jupyter-widgets-disconnected::before { font: inherit; color: inherit; align-self: stretch; padding: .6em;
+  border-left: 4px solid #d55e00; content: "The kernel of this panel has ended, and what it held is lost. "
+  "In a notebook: run all cells again. In the app: load the page again." }
 .rlkit-map { position: relative; width: 900px; max-width: 100%; overflow: visible }
 .rlkit-map .widget-image { width: 100%; margin: 0; display: block }
 .rlkit-places { position: absolute; margin: 0; padding: 0; overflow: visible }
@@ -139,7 +150,7 @@ class Status(widgets.HTML):
 
     def say(self, words: str, error: bool = False, aloud: bool = True) -> None:
         """Show the words; an error is marked by the word, and by a bar."""
-        self.words = words
+        self.words, self.error = words, error
         inner = "<br>".join(html.escape(line) for line in words.splitlines())
         inner = f'<div class="rlkit-error"><strong>Error:</strong> {inner}</div>' if error else inner
         spoken = "" if aloud else ' aria-live="off"'
@@ -185,6 +196,11 @@ class PlaceMap(widgets.Box):
         self.overlay.layout.grid_template_columns = f"repeat({width}, minmax(0, 1fr))"
         self.overlay.layout.grid_template_rows = f"repeat({height}, minmax(0, 1fr))"
         self.overlay.children = [self.places.get(place, wall) for row in rows for place in row]
+
+
+def mark(control: widgets.DOMWidget, how: str, on: bool) -> None:
+    """Show a control as "changed", or as "wrong", or no longer."""
+    (control.add_class if on else control.remove_class)(f"rlkit-{how}")
 
 
 def rows_of(*children) -> widgets.Box:

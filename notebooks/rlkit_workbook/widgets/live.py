@@ -13,7 +13,7 @@ import numpy as np
 
 from rlkit_mini.agents import offline
 from rlkit_mini.agents.agent import Agent
-from rlkit_mini.agents.settings import SETTINGS, is_swept
+from rlkit_mini.agents.settings import SETTINGS, checked, is_swept
 from rlkit_mini.data.sets import load_dataset
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.evaluation.judging import Judgement
@@ -31,6 +31,7 @@ def steps_of(name: str) -> tuple[float, ...]:
 
 LIMITS = {name: steps_of(name)[-1] for name in ("batch_size", "seeds", "updates")}  # what a visitor may ask for
 SECONDS = 180  # after which a training pauses by itself
+PERIOD, CHUNK = 0.13, 0.05  # seconds: from one showing to the next, and from one look at whether to stop to the next
 
 
 def defaults(algorithm: str) -> dict[str, float]:
@@ -62,15 +63,31 @@ class Settings:
     hyperparameters: dict[str, float]
     seeds: int = 4
 
+    def choices(self) -> dict:
+        """Everything that was chosen, by name."""
+        chosen = {"algorithm": self.algorithm, "data set": self.source}
+        return chosen | self.hyperparameters | {"seeds": self.seeds}
+
     def changed(self) -> dict[str, float]:
         """The hyperparameters that are not the algorithm's defaults."""
         usual = defaults(self.algorithm)
         return {name: value for name, value in self.hyperparameters.items() if value != usual.get(name)}
 
+    def faults(self, updates: float = 1) -> dict[str, str]:
+        """What is outside its range or this panel's limits: name -> a line that says so."""
+        found = {}
+        for name, value in (self.hyperparameters | {"seeds": self.seeds, "updates": updates}).items():
+            try:
+                check_limit(name, value)
+                checked(name, value)
+            except ValueError as error:
+                found[name] = str(error)
+        return found
+
     def make_agent(self) -> Agent:
-        """A fresh agent; raises ValueError in one line where a value is outside its range or this panel's limits."""
-        for name, value in (self.hyperparameters | {"seeds": self.seeds}).items():
-            check_limit(name, value)
+        """A fresh agent; raises ValueError where there are faults."""
+        for fault in self.faults().values():
+            raise ValueError(fault)
         return offline()[self.algorithm].load()(seeds=self.seeds, **self.hyperparameters)
 
     def __str__(self) -> str:
@@ -79,18 +96,25 @@ class Settings:
         shown |= self.changed()
         return ", ".join([self.algorithm, *(f"{name.replace('_', ' ')} {value:g}" for name, value in shown.items())])
 
+    def line(self, updates: float) -> str:
+        """All on one line, for a link: "CQL,medium-rnd,alpha=0.3,seeds=4,updates=600"."""
+        values = self.changed() | {"seeds": self.seeds, "updates": updates}
+        return ",".join([self.algorithm, self.source.name, *(f"{name}={value!r}" for name, value in values.items())])
+
     def code(self, updates: int) -> str:
-        """The lines that train the same agent, to the bit."""
+        """The lines that train the same agent, to the bit, and print its return."""
         values = ", ".join(f"{name}={value!r}" for name, value in (self.changed() | {"seeds": self.seeds}).items())
         painted = self.source.code.startswith("paint(")
         lines = [
             f"from rlkit_mini import Oracle, {'' if painted else 'load_dataset, '}train_offline",
             f"from rlkit_mini.agents import {self.algorithm}",
+            "from rlkit_mini.tables import with_interval",
             *(["from rlkit_workbook.widgets.paint import paint"] if painted else []),
             "",
             f"data = {self.source.code}",
             f"agent = {self.algorithm}({values})",
             f"history = train_offline(agent, data, updates={updates}, oracle=Oracle(data.maze))",
+            "print(with_interval(history.returns[-1]))",
         ]
         return "\n".join(lines)
 
@@ -183,22 +207,8 @@ def evaluated(updates: int, judgement: Judgement) -> tuple[int, Judgement, Judge
     return updates, judgement, of_median
 
 
-class Pace:
-    """How many updates fit between two showings of a run, `PERIOD` apart: what showing takes, training does without."""
-
-    PERIOD = 0.13  # seconds
-
-    def __init__(self) -> None:
-        self.updates, self.showing = 1, 0.0
-
-    def adapt(self, seconds: float) -> None:
-        """After a chunk of `updates` that took so long."""
-        share = max(self.PERIOD - self.showing, self.PERIOD / 4) / seconds
-        self.updates = max(1, round(self.updates * min(max(share, 0.5), 2.0)))
-
-
 class LiveTraining:
-    """Trains in a background thread, in chunks of `train_offline` of a tenth of a second or less.
+    """Trains in a background thread, at least half of the time, and shows now and then how far it is.
 
     Args:
         settings: of the run; a value out of range is a ValueError at once.
@@ -214,7 +224,7 @@ class LiveTraining:
         self.settings, self.agent, self.on_run = settings, settings.make_agent(), on_run or (lambda training: None)
         self.run: Run | None = None
         self.error, self.updates, self.ended = "", 0, False
-        self._thread, self._halt = None, threading.Event()
+        self._thread, self._halt, self._chunk = None, threading.Event(), 1
 
     @property
     def running(self) -> bool:
@@ -224,6 +234,13 @@ class LiveTraining:
     @property
     def done(self) -> int:
         return self.run.done if self.run else 0
+
+    @property
+    def state(self) -> str:
+        """In a word."""
+        if not self.ended:
+            return "Training." if self.running else "Judging."
+        return "Done." if self.done >= self.updates else "Stopped."
 
     def start(self, updates: int) -> None:
         """Train until there were `updates` in all; goes on where it was stopped."""
@@ -236,7 +253,7 @@ class LiveTraining:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask it to stop after the chunk it is in; `start` goes on from there."""
+        """Ask it to stop, which takes `CHUNK` seconds or less; `start` goes on from there."""
         self._halt.set()
 
     def join(self, timeout: float | None = None) -> None:
@@ -264,28 +281,36 @@ class LiveTraining:
         run = Run.begin(self.settings, data, oracle)
         run = run.with_evaluation(*evaluated(0, Judgement.of(self.agent, oracle)))
         self.run = dataclasses.replace(run, now=run.judged)
+        self.on_run(self)
 
     def _train(self, judge: Judge) -> None:
-        pace, until = Pace(), time.monotonic() + SECONDS
+        showing, until = 0.0, time.monotonic() + SECONDS
         while self.done < self.updates and not self._halt.is_set() and time.monotonic() < until:
-            began = time.perf_counter()
-            pace.updates = min(pace.updates, self.updates - self.done)
-            done = self._make(pace.updates)
+            done = self._make(max(PERIOD - showing, showing))
             trained = time.perf_counter()
-            pace.adapt(trained - began)
             self.run = self._seen(done, judge)
             self.on_run(self)
-            pace.showing = time.perf_counter() - trained
+            showing = time.perf_counter() - trained
 
-    def _make(self, updates: int) -> int:
-        """So many updates more; how many there were then in all."""
-        done = self.done + updates
+    def _make(self, seconds: float) -> int:
+        """Train for so long, or until it is stopped: how many updates there were then in all."""
+        done, until = self.done, time.perf_counter() + seconds
+        while True:
+            chunk, began = min(self._chunk, self.updates - done), time.perf_counter()
+            done += chunk
+            self._update(chunk, done)
+            now = time.perf_counter()
+            if done == self.updates or self._halt.is_set() or now >= until:
+                return done
+            self._chunk = max(1, round(chunk * min(max(CHUNK / (now - began), 0.5), 2.0)))
+
+    def _update(self, updates: int, done: int) -> None:
+        """So many updates, after which there are `done`."""
         try:
             train_offline(self.agent, self.run.data, updates, evaluations=1, progress=False)
         except TrainingDivergedError as error:  # it counts from this chunk's beginning
             words = str(error).replace(f"before update {updates}", f"before update {done}")
             raise TrainingDivergedError(words.partition(", and the error's")[0], error.history) from None
-        return done
 
     def _seen(self, done: int, judge: Judge) -> Run:
         """The run after `done` updates, with the judge's answer, if there is one; and the judge is asked anew."""

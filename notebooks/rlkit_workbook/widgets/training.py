@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import threading
 import time
+from urllib.parse import quote
 
 import ipywidgets as widgets
 
@@ -21,36 +23,42 @@ from rlkit_workbook.widgets.controls import (
     button,
     choice,
     in_turn,
+    mark,
     picture,
     rows_of,
 )
-from rlkit_workbook.widgets.live import LiveTraining, Run, Settings, Source, check_limit, defaults
+from rlkit_workbook.widgets.live import LiveTraining, Run, Settings, Source, defaults
 from rlkit_workbook.widgets.live_figures import LiveFigure, run_in_words
 
 MOST_PINS = 6
 RATE = 1e6  # bytes of pictures a second at most: Jupyter's server drops what is more
+BEGIN = "Choose, then press Train."
+COPIES = "getSelection().selectAllChildren(this.nextElementSibling); document.execCommand('copy')"
+COPY = f"""<button class="jupyter-button" onclick="{COPIES}; this.textContent = 'Copied'">Copy</button>"""
 
 
 class LiveTrainer(widgets.VBox):
     """Trains in the background, while the kernel goes on answering.
 
-    Train goes on with a run that was stopped, or begins anew where a setting has changed, also during a training.
-    Stop ends after the tenth of a second it is in. Reset forgets the run and the pins.
+    Train goes on with a run that was stopped, or begins anew where a setting has changed; what it trains meanwhile is
+    pinned. Stop ends within a tenth of a second, and then the run is judged. Reset brings back how the panel began.
 
     Attributes:
         algorithm, dataset: the two choices; fields: name -> `NumberField`; buttons: name -> button.
         training: the present `LiveTraining`, or None; pins: runs kept for comparison.
-        picture, status, table, code: what is shown; `status.words` is the last sentence.
+        picture, status, table, code: what is shown, all of the same moment; `status.words` is the last sentence.
+        line: the controls as one line, which brings them back wherever it is typed.
         on_end: functions that are called with the run when one has stopped or ended.
     """
 
     def __init__(self, algorithm: str, dataset: str, seeds: int, updates: int, hyperparameters: dict) -> None:
         known = Catalogue("data set", {dataset_id: Source.of(dataset_id) for dataset_id in list_datasets()})
-        self.sources = {source.name: source for source in known.values()}
+        self.sources = Catalogue("data set", {source.name: source for source in known.values()})
         self.training: LiveTraining | None = None
         self.pins: list[Run] = []
         self.on_end = []
-        self._figure, self._lock, self._drawn, self.turn = None, threading.RLock(), 0.0, threading.RLock()
+        self._figure, self._shown, self._drawn = None, None, 0.0
+        self._lock, self.turn = threading.RLock(), threading.RLock()
         offline()[algorithm]  # raises with the closest names
         tip = "what learns from the data"
         self.algorithm = choice("algorithm", list(offline()), tip, algorithm)
@@ -60,17 +68,21 @@ class LiveTrainer(widgets.VBox):
         self._form = rows_of()
         self._make_buttons()
         self._make_displays()
-        self.algorithm.observe(lambda _: self._lay_out({}), "value")
         self._lay_out(hyperparameters)
+        self.algorithm.observe(lambda _: self._lay_out({}), "value")
+        for field in (self.dataset, *(field.number for field in self._population.values())):
+            field.observe(self._look_over, "value")
+        self._first = self.line.value
         children = (
             rows_of(self.algorithm, self.dataset),
             self._form,
-            rows_of(*self.buttons.values(), self.show_code),
+            rows_of(*self.buttons.values(), self.show_code, self.note),
             self.status,
             self.code,
             self.picture,
             self._alternative,
             self.table,
+            rows_of(self.line, self.link),
             widgets.HTML(STYLE),
         )
         super().__init__(children, _dom_classes=("rlkit-panel", "rlkit-live"))
@@ -79,22 +91,32 @@ class LiveTrainer(widgets.VBox):
         self.buttons = {
             "Train": button("Train", "train with these settings, or go on", self.train, button_style="primary"),
             "Stop": button("Stop", "stop; Train goes on from there", self.stop, disabled=True),
-            "Reset": button("Reset", "forget the run and the pinned runs; default settings", self.reset),
+            "Reset": button("Reset", "forget the run and the pinned runs; settings as at first", self.reset),
             "Pin": button("Pin", "keep this run's curve, to compare the next with it", self.pin, disabled=True),
         }
         self.show_code = widgets.ToggleButton(
-            description="Copy as code", tooltip="the lines that train the same agent", layout={"width": "auto"}
+            description="Show code", tooltip="the lines that train the same agent", layout={"width": "auto"}
         )
         self.show_code.add_class("rlkit-copy")
         self.show_code.observe(lambda _: self._show_code(), "value")
 
     def _make_displays(self) -> None:
-        self.status = Status("Choose, then press Train.")
+        self.status, self.note = Status(BEGIN), widgets.HTML()
         self.picture = picture("live")
         self.picture.layout.display = "none"
         self._alternative = AlternativeText()
         self.table = widgets.HTML(_dom_classes=("rlkit-runs",))
         self.code = widgets.HTML(_dom_classes=("rlkit-code",))
+        self.line = widgets.Text(
+            description="settings",
+            tooltip="these settings as a line to keep; one that you paste is set",
+            continuous_update=False,
+            style={"description_width": "9em"},
+            layout=widgets.Layout(width="52em", max_width="100%"),
+        )
+        self.line.add_class("rlkit-line")
+        self.line.observe(self._read, "value")
+        self.link = widgets.HTML(_dom_classes=("rlkit-link",))
 
     def __repr__(self) -> str:
         return "live trainer"
@@ -115,62 +137,91 @@ class LiveTrainer(widgets.VBox):
         kept = self.dataset.value
         self.dataset.options = list(self.sources)
         self.dataset.value = kept
+        self._look_over()
+
+    @in_turn
+    def choose(self, line: str) -> None:
+        """Set the controls to what a line says, "CQL,medium-rnd,alpha=0.3,seeds=4"; the others to their defaults.
+
+        Raises:
+            ValueError, UnknownNameError: there is something else on the line; nothing has changed then.
+        """
+        algorithm, dataset, values = read_line(line)
+        usual = defaults(algorithm)
+        for name in values.keys() - usual.keys() - self._population.keys():
+            raise ValueError(f"{algorithm} has no hyperparameter {name!r} here; expected {', '.join(usual)}")
+        source = self.sources[dataset]
+        self.algorithm.value, self.dataset.value = algorithm, source.name
+        for name, value in (usual | values).items():
+            self.fields[name].number.value = value
 
     # The buttons
 
     @in_turn
     def train(self) -> None:
         """Train with the settings as they are now."""
-        try:
-            settings, updates, training = self.settings(), self._population["updates"].value, self.training
-            check_limit("updates", updates)
-            if training and training.settings == settings and training.running and training.updates == updates:
-                return
-            if training is None or training.settings != settings or training.run is None:
-                fresh = LiveTraining(settings, self._show)
-                if training is not None:
-                    training.stop()
-                self.training = fresh
-                self._compare()
-            if not self.training.running and self.training.done >= updates:
-                done = f"All {self.training.done:,} updates are made. Ask for more updates, or change a setting."
-                return self.status.say(done)
-            self.status.say(f"{settings}: training.")
-            self.training.start(updates)
-        except Exception as error:  # a bad value: nothing else has happened
-            self.status.say(str(error), error=True)
+        settings, updates, training = self.settings(), self._population["updates"].value, self.training
+        if faults := settings.faults(updates):  # nothing else happens
+            return self.status.say("\n".join(faults.values()), error=True)
+        if training and training.settings == settings and training.running and training.updates == updates:
+            return
+        if training is None or training.settings != settings or training.run is None:
+            self._leave()
+            self.training = LiveTraining(settings, self._show)
+        if not self.training.running and self.training.done >= updates:
+            done = f"All {self.training.done:,} updates are made. Ask for more updates, or change a setting."
+            return self.status.say(done)
+        self.training.start(updates)
+        self._tell()
+        self._look_over()
         self._enable()
 
     def stop(self) -> None:
         """Stop; what was learnt is kept, and `train` goes on."""
         with self._lock:  # else the last word of a training that ends just now would be this one
             if self.training is not None and self.training.running:
-                self.status.say("Stopping.")
                 self.training.stop()
+                self._tell()
                 self._enable()
 
     @in_turn
     def pin(self) -> None:
         """Keep the run as it is now."""
-        if self.training is None or self.training.run is None:
+        if self._shown is None:
             return self.status.say("There is no run to pin yet.", error=True)
-        self.pins = [*self.pins, self.training.run][-MOST_PINS:]
-        self.status.say(f"Pinned as run {len(self.pins)}: {self.training.run.settings}.")
-        self._draw(self.training, anew=True)
+        with self._lock:
+            self._keep(self._shown)
+            self._draw(anew=True)
+            self.status.say(f"Pinned as run {len(self.pins)}: {self._shown.settings}.")
 
     @in_turn
     def reset(self) -> None:
-        """As it was at first, on the chosen data set."""
-        if self.training is not None:
-            self.training.stop()
+        """As it was at first."""
         with self._lock:  # else a training that is being shown would be there again
-            self.training, self.pins, self._figure = None, [], None
-            self._lay_out({})
+            if self.training is not None:
+                self.training.stop()
+            self.training, self.pins, self._figure, self._shown = None, [], None, None
+            self.choose(self._first)
+            self._look_over()
             self.picture.layout.display = "none"
-            self.table.value = ""
-            self.status.say("Choose, then press Train.")
+            self._compare()
+            self._tell()
             self._enable()
             self._show_code()
+
+    def _leave(self) -> None:
+        """Make room for another run: one that is training is pinned as it was judged last."""
+        with self._lock:
+            if self.training is not None and self.training.running and self._shown and self._shown.updates[-1]:
+                self._keep(dataclasses.replace(self._shown, done=int(self._shown.updates[-1])))
+            if self.training is not None:
+                self.training.stop()
+            self.training = self._shown = None
+            mark(self.picture, "old", True)
+            self._compare()
+
+    def _keep(self, run: Run) -> None:
+        self.pins = [*self.pins, run][-MOST_PINS:]
 
     # What they show
 
@@ -181,51 +232,84 @@ class LiveTrainer(widgets.VBox):
             known = ", ".join(usual)
             raise ValueError(f"{self.algorithm.value} has no hyperparameter {name!r} here; expected {known}")
         self._fields = {name: NumberField(name, value) for name, value in (usual | values).items()}
+        for field in self._fields.values():
+            field.number.observe(self._look_over, "value")
         self._form.children = [*self._fields.values(), *self._population.values()]
+        self._look_over()
+
+    @in_turn
+    def _look_over(self, _change=None) -> None:
+        """Mark the controls that differ from the run's, and those that are wrong; say them all on one line."""
+        settings, updates = self.settings(), self._population["updates"].value
+        faults, now = settings.faults(updates), settings.choices()
+        then = self.training.settings.choices() if self.training is not None else now
+        changed = [name for name, value in now.items() if value != then.get(name, value)]
+        for name, control in {"algorithm": self.algorithm, "data set": self.dataset, **self.fields}.items():
+            mark(control, "changed", name in changed)
+            mark(control, "wrong", name in faults)
+        self.buttons["Train"].description = "Train anew" if changed else "Train"
+        names = ", ".join(changed).replace("_", " ")
+        self.note.value = f'<div role="status">{f"Changed since this run: {names}." if changed else ""}</div>'
+        self.line.value = line = settings.line(updates)
+        self.link.value = f'<a href="?settings={quote(line, safe=",=")}">Link to these settings</a>'
+        if self.status.error and not faults:
+            self._tell()
+
+    def _read(self, change) -> None:
+        """A line was typed, or pasted."""
+        if change.new == self.settings().line(self._population["updates"].value):
+            return
+        try:
+            self.choose(change.new)
+        except (ValueError, KeyError) as error:
+            self._look_over()
+            self.status.say(str(error), error=True)
 
     def _show(self, training: LiveTraining) -> None:
         """From the training's thread: something is new."""
-        if training.running:
-            time.sleep(max(0.0, self._drawn + len(self.picture.value) / RATE - time.monotonic()))
+        if training.running and time.monotonic() < self._drawn + len(self.picture.value) / RATE:
+            return
         with self._lock:
             if training is not self.training:
                 return
             self._drawn = time.monotonic()
-            self._tell(training)
-            self._enable()
-            self._draw(training)
+            self._draw()
         if training.ended:
             for listener in self.on_end:
                 listener(training.run)
 
-    def _draw(self, training: LiveTraining, anew: bool = False) -> None:
-        run, total = training.run, max(training.updates, training.done)
-        if run is None:
-            return
-        with self._lock:  # a thread may be drawing while `pin` does
+    def _draw(self, anew: bool = False) -> None:
+        """Bring everything to the present moment of the run."""
+        training, run = self.training, self.training.run
+        if run is not None:
+            total = max(training.updates, training.done)
             if anew or self._figure is None or (self._figure.settings, self._figure.total) != (run.settings, total):
                 pins = [pin for pin in self.pins if pin.oracle is run.oracle]
                 self._figure, anew = LiveFigure(run, total, pins), True
             self._figure.show(run)
             self.picture.value = self._figure.to_png()
             self.picture.layout.display = None
-        if anew or not training.running:
+            mark(self.picture, "old", False)
             self._alternative.say(f"Maps and curves of the agent. {run_in_words(run, total)}")
-            self._compare()
-            self._show_code()
+        self._shown = run
+        self._compare()
+        self._tell()
+        self._enable()
+        self._show_code()
 
-    def _tell(self, training: LiveTraining) -> None:
-        if training.error:
-            return self.status.say(training.error, error=True)
-        if training.run is not None:
-            state = "Training." if training.running else "Done." if training.done >= training.updates else "Stopped."
-            words = run_in_words(training.run, max(training.updates, training.done))
-            self.status.say(f"{state} {words}", aloud=not training.running)
+    def _tell(self) -> None:
+        training, run = self.training, self._shown
+        if training is not None and training.error:
+            self.status.say(training.error, error=True)
+        elif run is not None:
+            words = run_in_words(run, max(training.updates, run.done))
+            self.status.say(f"{training.state} {words}", aloud=not training.running)
+        else:
+            self.status.say(BEGIN if training is None else f"{training.state} {training.settings}.")
 
     def _compare(self) -> None:
         runs = {str(number): pin for number, pin in enumerate(self.pins, start=1)}
-        if self.training is not None and self.training.run is not None:
-            runs["now"] = self.training.run
+        runs |= {"now": self._shown} if self._shown is not None else {}
         rows = [
             {
                 "run": name,
@@ -242,15 +326,31 @@ class LiveTrainer(widgets.VBox):
         self.table.value = Table(rows)._repr_html_() if rows else ""
 
     def _show_code(self) -> None:
-        shown = self.show_code.value and self.training is not None and self.training.run is not None
-        words = self.training.settings.code(max(self.training.done, 1)) if shown else "Train first."
-        self.code.value = f"<pre>{html.escape(words)}</pre>" if self.show_code.value else ""
+        words, training = "Train first.", self.training
+        if training is not None and not training.ended:
+            words = "Here will be the code of the run when it has stopped."
+        elif training is not None and training.done:
+            words = training.settings.code(training.done)
+        self.code.value = f"{COPY}<pre tabindex='0'>{html.escape(words)}</pre>" if self.show_code.value else ""
 
     def _enable(self) -> None:
         running = self.training is not None and self.training.running
         self.buttons["Stop"].disabled = not running
-        stopping = self.training is not None and not running and not self.training.ended
-        self.buttons["Pin"].disabled = self.training is None or self.training.run is None or stopping
+        self.buttons["Pin"].disabled = self._shown is None or not (running or self.training.ended)
+
+
+def read_line(line: str) -> tuple[str, str, dict[str, float]]:
+    """What `Settings.line` made: algorithm, name of the data set, and the numbers by name.
+
+    Raises:
+        ValueError: it is no such line.
+    """
+    try:
+        algorithm, dataset, *values = [part.strip() for part in line.split(",")]
+        pairs = [value.split("=") for value in values]
+        return algorithm, dataset, {name.strip(): float(value) for name, value in pairs}
+    except ValueError:
+        raise ValueError(f'settings are "{line}"; expected such as "CQL,medium-rnd,alpha=0.3,seeds=4"') from None
 
 
 def live_trainer(
