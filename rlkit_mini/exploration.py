@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode
 from tqdm.auto import trange
 
 from rlkit_mini.agents.agent import Agent, learning
 from rlkit_mini.data.replay import Replay
 from rlkit_mini.data.transitions import Transitions
-from rlkit_mini.mazes import Maze, check_maze
+from rlkit_mini.environments import Copies, Environment, environment_of
+from rlkit_mini.mazes import Maze
 from rlkit_mini.names import check_count
-from rlkit_mini.pointmass import ACTIONS, PointmassVectorEnv, sample_actions
+from rlkit_mini.pointmass import sample_actions
 
 CHECK_EVERY = 500  # steps; whether the losses are finite
 
@@ -22,28 +23,30 @@ CHECK_EVERY = 500  # steps; whether the losses are finite
 @learning
 def explore(
     agent: Agent,
-    maze: Maze,
+    maze: Maze | Any,
     steps: int = 10_000,
     progress: bool = True,
     on_step: Callable[[int], None] | None = None,
 ) -> list[Transitions]:
-    """Let each member act for `steps` steps in its own copy of the maze, learning after each if it learns.
+    """Let each member act for `steps` steps in its own copy of an environment, learning after each if it learns.
 
-    An interruption keeps the steps made so far. A second call goes on from the start, with other noise.
+    An interruption keeps the steps made so far. A second call goes on from a new start, with other noise.
 
     Args:
+        maze: one of `MAZES`; or another environment, its id, its specification, or a function that makes one.
         on_step: called after each step with the number of steps made.
 
     Returns:
         one `Transitions` per member, their last episode unfinished unless it ended by chance.
 
     Raises:
-        TypeError, ValueError: no agent, no maze, or no steps.
+        TypeError, ValueError: no agent, no environment or one of other sizes, or no steps.
         TrainingDivergedError: a loss became infinite or no number; its `history` is what was collected until then.
     """
-    check_maze(maze)
-    steps = check_count("steps", steps)
-    replay = Replay(None, agent.members, agent.batch_size, agent.minibatches, agent.device, capacity=steps)
+    maze, steps = environment_of(maze), check_count("steps", steps)
+    agent.prepare(maze)
+    kind = (agent.members, agent.batch_size, agent.minibatches, agent.device)
+    replay = Replay(None, *kind, capacity=steps, observation_size=agent.observation_size)
     interaction, losses = interact(agent, maze, replay), None
     try:
         for step in trange(1, steps + 1, desc="exploring", unit="step", disable=not progress, leave=False):
@@ -59,32 +62,32 @@ def explore(
     return replay.transitions(maze)
 
 
-def interact(agent: Agent, maze: Maze, replay: Replay, epsilon: float = 0.0) -> Iterator[None]:
+def interact(agent: Agent, maze: Maze | Environment, replay: Replay, epsilon: float = 0.0) -> Iterator[None]:
     """Make a step with every member each time it is asked, and add it to the replay; episodes begin anew by themselves.
 
-    A step's observations are (members, 2), one per member's own environment.
+    A step's observations are (members, size), one per member's own environment.
 
     Args:
         epsilon: share of uniformly random actions, beside what the agent's own distribution draws.
     """
-    environment = PointmassVectorEnv(agent.members, maze, autoreset_mode=AutoresetMode.SAME_STEP)
-    observations, _ = environment.reset(seed=agent.environment_seeds())
-    agent.begin(torch.as_tensor(observations[0], device=agent.device))
+    copies = Copies(maze, agent.members)
+    observations = copies.reset(agent.environment_seeds())
+    starts, ended = observations, np.ones(agent.members, dtype=bool)
     while True:
+        if ended.any():
+            starts = np.where(ended[:, None], observations, starts)
+            agent.begin(torch.as_tensor(starts[:, None], device=agent.device))
         probabilities = agent.policy(observations[:, None], greedy=False)[:, 0].cpu().numpy()
-        probabilities = (1 - epsilon) * probabilities + epsilon / len(ACTIONS)
+        probabilities = (1 - epsilon) * probabilities + epsilon / agent.action_count
         actions = sample_actions(probabilities, agent.exploration.draw())
-        begun, rewards, terminations, truncations, info = environment.step(actions)
-        next_observations = begun.copy()
-        if info:  # where an episode ended, the next one has begun already
-            next_observations[info["_final_obs"]] = np.stack(info["final_obs"][info["_final_obs"]])
+        next_observations, begun, rewards, terminations, truncations = copies.step(actions)
         replay.add(
             observations=observations,
             actions=actions,
             rewards=rewards,
             next_observations=next_observations,
             terminations=terminations,
-            truncations=truncations & ~terminations,
+            truncations=truncations,
         )
-        observations = begun
+        observations, ended = begun, terminations | truncations
         yield

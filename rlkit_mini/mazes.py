@@ -35,6 +35,11 @@ class Maze:
         return self.walls.shape
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """What an agent has to know of it: the length of an observation, and the number of actions."""
+        return {"observation_size": 2, "action_count": 5}
+
+    @property
     def env_id(self) -> str:
         """Gymnasium's id of this maze's environment."""
         return f"rlkit_mini/Pointmass{'VeryHard' if self.name == 'veryhard' else self.name.title()}-v0"
@@ -61,9 +66,10 @@ class Maze:
 
 
 def check_maze(maze: Any) -> None:
-    """Raise a TypeError where something else than a maze was given, such as its name."""
+    """Raise a TypeError where something else than a maze was given, such as its name, or another environment."""
     if not isinstance(maze, Maze):
-        raise TypeError(f"maze is {maze!r}; expected one of MAZES, such as MAZES['medium']")
+        wanted = "one of MAZES, such as MAZES['medium']: only mazes are solved and drawn"
+        raise TypeError(f"maze is {maze!r}; expected {wanted}")
 
 
 def _draw(name, drawing, scale, start, goal, goal_radius, horizon) -> Maze:
@@ -142,6 +148,13 @@ def half_cells_at(maze: Maze, positions: ArrayLike) -> np.ndarray:
     places = np.floor(2 * np.asarray(positions)).astype(int)
     x, y = np.moveaxis(np.clip(places, 0, 2 * np.array(maze.shape) - 1), -1, 0)
     return x * 2 * maze.shape[1] + y
+
+
+def inside_walls(maze: Maze, observations: ArrayLike) -> np.ndarray:
+    """Whether observations (n, 2) are of places within walls, further than single precision is from true: (n,) bool."""
+    around = maze.positions(observations)[:, None] + 1e-4 * np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]])
+    x, y = np.moveaxis(np.clip(np.floor(around), 0, np.array(maze.shape) - 1).astype(int), -1, 0)
+    return maze.walls[x, y].all(axis=1)
 
 
 def blocks(maze: Maze) -> list[tuple[float, float]]:

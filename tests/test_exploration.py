@@ -154,7 +154,7 @@ def test_a_second_exploration_is_another_one_with_noise_of_its_own():
     assert abs(noise.std() - 1) < 0.1
 
 
-def test_an_agent_is_told_where_its_episodes_begin_before_it_acts_and_nothing_else():
+def test_an_agent_is_told_where_each_episode_begins_before_it_acts_and_nothing_else():
     calls = []
 
     class Listener(RandomAgent):
@@ -167,6 +167,9 @@ def test_an_agent_is_told_where_its_episodes_begin_before_it_acts_and_nothing_el
 
     agent = Listener(seeds=2)
     before = set(vars(agent))
-    explore(agent, MAZES["easy"], 120, progress=False)
+    runs = explore(agent, MAZES["easy"], 120, progress=False)
     assert set(vars(agent)) == before
-    np.testing.assert_allclose(torch.stack(calls), [[0.1, 0.1]], rtol=1e-6)
+    ends = {step for run in runs for step in np.flatnonzero(run.terminations | run.truncations) if step < 119}
+    assert len(calls) == 1 + len(ends)
+    assert {tuple(start.shape) for start in calls} == {(2, 1, 2)}
+    np.testing.assert_allclose(torch.stack(calls), 0.1, rtol=1e-6)

@@ -21,13 +21,19 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from rlkit_mini.agents.networks import Standardised, observation_network
 from rlkit_mini.agents.settings import checked, checked_seeds, is_swept
 from rlkit_mini.files import whole_file
-from rlkit_mini.pointmass import ACTIONS, sample_actions
+from rlkit_mini.mazes import MAZES, Maze
+from rlkit_mini.names import check_count
+from rlkit_mini.pointmass import sample_actions
 from rlkit_mini.streams import Streams
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from rlkit_mini.data.transitions import Transitions
+    from rlkit_mini.environments import Environment
 
 
 class TrainingDivergedError(RuntimeError):
@@ -57,12 +63,21 @@ class Agent(nn.Module):
 
     batch_size = 0
 
-    def __init__(self, *, seeds: int | Sequence[int] = 1, device: str | torch.device = "cpu", **configuration) -> None:
+    def __init__(
+        self,
+        *,
+        seeds: int | Sequence[int] = 1,
+        device: str | torch.device = "cpu",
+        observation_size: int | None = None,
+        action_count: int | None = None,
+        **configuration,
+    ) -> None:
         """Lay out the members; a subclass passes on what it was given and builds its networks.
 
         Args:
             seeds: how many (0, 1, ...), or which.
             device: where the tensors are.
+            observation_size, action_count: of another environment than a maze, as in `CQL(**data.sizes)`.
             configuration: the subclass's own settings.
 
         Raises:
@@ -74,6 +89,12 @@ class Agent(nn.Module):
             raise RuntimeError("torch.inference_mode is on; expected agents to be made outside of it")
         super().__init__()
         self._check_names(configuration)
+        sizes = {"observation_size": observation_size, "action_count": action_count}
+        sizes = {name: count for name, count in sizes.items() if count is not None}
+        for name, count in sizes.items():
+            check_count(name, count)
+        self.observation_size, self.action_count = (MAZES["easy"].sizes | sizes).values()
+        configuration |= sizes
         distinct, self.device = checked_seeds(seeds), _checked_device(device)
         self.configuration = {name: checked(name, value) for name, value in configuration.items()}
         self._lay_out(distinct)
@@ -97,7 +118,7 @@ class Agent(nn.Module):
         return found
 
     def _check_names(self, configuration: dict[str, Any]) -> None:
-        known = self.defaults()
+        known = self.defaults().keys() - MAZES["easy"].sizes.keys()  # which nobody types
         for name in configuration.keys() - known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"expected {', '.join(sorted(known))}"
@@ -111,6 +132,44 @@ class Agent(nn.Module):
         each = [sweepable | dict(zip(self.grid, values, strict=True)) for values in combinations]
         self.settings = [dict(setting) for setting in each for _ in seeds]
         self.seeds = np.array(seeds * len(combinations))
+
+    def network(self, purpose: str, outputs: int, *kind) -> nn.Module:
+        """A network on observations of this population, `kind` as `observation_network` takes it from `hidden` on."""
+        network = observation_network(self.seeds, purpose, outputs, *kind, size=self.observation_size)
+        if "observation_size" in self.configuration:
+            network = nn.Sequential(Standardised(self.members, self.observation_size), network)
+        return network.to(self.device)
+
+    def prepare(self, environment: Maze | Environment, data: Sequence[Transitions] = ()) -> None:
+        """Fit an environment: beyond the mazes, networks see its observations scaled from the first time on.
+
+        To [0, 1] by their bounds; where there are none, less the data's mean, over its deviation.
+
+        Args:
+            data: for all members, or one `Transitions` for each.
+
+        Raises:
+            ValueError: the environment has other sizes than the agent.
+        """
+        sizes = {"observation_size": self.observation_size, "action_count": self.action_count}
+        if sizes != environment.sizes:
+            wanted = f"{type(self).__name__}(..., **data.sizes), here {environment.sizes}"
+            raise ValueError(f"{environment} does not fit the agent's {sizes}; expected {wanted}")
+        layers = [layer for layer in self.modules() if isinstance(layer, Standardised)]
+        if isinstance(environment, Maze) or not layers or layers[0].is_set:
+            return
+        if environment.bounds is not None:
+            low, high = torch.from_numpy(environment.bounds)
+            mean, scale = low, high - low
+        elif data:
+            each = [transitions.observations.double() for transitions in data]
+            mean = torch.stack([column.mean(dim=0) for column in each]).unsqueeze(1)  # (members or 1, 1, size)
+            scale = torch.stack([column.std(dim=0, unbiased=False) for column in each]).unsqueeze(1)
+        else:
+            return
+        for layer in layers:
+            layer.mean.copy_(mean)
+            layer.scale.copy_(torch.where(scale > 1e-6, scale, 1.0))
 
     @property
     def members(self) -> int:
@@ -162,7 +221,7 @@ class Agent(nn.Module):
             )
 
     def policy(self, observations: ArrayLike | Tensor, greedy: bool = True) -> Tensor:
-        """Action probabilities (members, n, 5) at observations (n, 2) or (members, n, 2).
+        """Action probabilities (members, n, actions) at observations (n, size) or (members, n, size).
 
         Args:
             greedy: all on the likeliest action; otherwise the distribution that `act` draws from.
@@ -173,7 +232,8 @@ class Agent(nn.Module):
         with as_by_default(self.device, gradients=False):
             probabilities = self.action_probabilities(self.as_inputs(observations))
         if greedy:
-            probabilities = nn.functional.one_hot(probabilities.argmax(dim=-1), len(ACTIONS)).to(probabilities.dtype)
+            best = nn.functional.one_hot(probabilities.argmax(dim=-1), probabilities.shape[-1])
+            return best.to(probabilities.dtype)
         return probabilities
 
     def _apply(self, change: Callable[[Tensor], Tensor], recurse: bool = True) -> Agent:
@@ -193,7 +253,7 @@ class Agent(nn.Module):
         raise TypeError(f"{type(self).__name__} is an agent; expected its policy, agent.policy")
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
-        """The distribution that acts: (members, n, 2) -> (members, n, 5), without gradients."""
+        """The distribution that acts: (members, n, size) -> (members, n, actions), without gradients."""
         raise NotImplementedError
 
     def environment_seeds(self) -> list[int]:
@@ -204,25 +264,26 @@ class Agent(nn.Module):
         return [int(np.random.SeedSequence([seed, run]).generate_state(1)[0]) for seed in self.seeds]
 
     def begin(self, start_observation: Tensor) -> None:
-        """Told before the first of some steps in an environment: where its episodes start, (2,) on the agent's device.
+        """Told where each member's episode starts, (members, 1, size) on the agent's device, before its first step.
 
         `explore` and `fine_tune` call it; an agent that needs to know keeps it.
         """
 
     def act(self, observations: ArrayLike | Tensor, rng: np.random.Generator) -> np.ndarray:
-        """Actions (members, n) at observations (n, 2) or (members, n, 2), drawn from the policy that acts."""
+        """Actions (members, n) at observations (n, size) or (members, n, size), drawn from the policy that acts."""
         probabilities = self.policy(observations, greedy=False).cpu().numpy()
         return sample_actions(probabilities, rng.random(probabilities.shape[:-1]))
 
     def as_inputs(self, observations: ArrayLike | Tensor) -> Tensor:
-        """Observations (n, 2) or (members, n, 2), an array or a tensor, as (members, n, 2) float32.
+        """Observations (n, size) or (members, n, size), an array or a tensor, as (members, n, size) float32.
 
         Raises:
             ValueError: they have another shape.
         """
         observations = torch.as_tensor(observations, dtype=torch.float32, device=self.device)
-        if observations.ndim not in (2, 3) or observations.shape[-1] != 2:
-            raise ValueError(f"observations have shape {tuple(observations.shape)}; expected (n, 2) or (members, n, 2)")
+        size, given = self.observation_size, tuple(observations.shape)
+        if observations.ndim not in (2, 3) or given[-1] != size:
+            raise ValueError(f"observations have shape {given}; expected (n, {size}) or (members, n, {size})")
         if observations.ndim == 3 and len(observations) not in (1, self.members):
             raise ValueError(f"observations are of {len(observations)} members; expected {self.members}, or 1 for all")
         return observations.expand(self.members, *observations.shape[-2:])

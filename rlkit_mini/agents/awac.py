@@ -63,14 +63,15 @@ class AWAC(Critic):
             **critic,
         )
         self.expected_value, self.advantage_weights = expected_value, advantage_weights
-        self.actor = Actor(self.seeds, self.actor_hidden, self.features, self.actor_learning_rate, self.device)
+        network = self.network("actor", self.action_count, self.actor_hidden, self.features)
+        self.actor = Actor(network, self.actor_learning_rate)
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
-        """The actor's own distribution: (members, n, 2) -> (members, n, 5)."""
+        """The actor's own distribution: (members, n, size) -> (members, n, actions)."""
         return self.actor.probabilities(observations)
 
     def next_values(self, next_observations: Tensor) -> Tensor:
-        """sum_a' pi(a' | s') Q_target(s', a'): (members, batch, 2) -> (members, batch)."""
+        """sum_a' pi(a' | s') Q_target(s', a'): (members, batch, size) -> (members, batch)."""
         return self.expected_value(self.target_critic(next_observations), self.actor.probabilities(next_observations))
 
     def update(self, batch: Batch) -> Tensor:

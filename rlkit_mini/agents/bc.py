@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from rlkit_mini.agents.agent import Agent
 from rlkit_mini.agents.critic import value_of_action
-from rlkit_mini.agents.networks import Adam, observation_network
-from rlkit_mini.pointmass import ACTIONS
+from rlkit_mini.agents.networks import Adam
 
 if TYPE_CHECKING:
     from rlkit_mini.data.transitions import Batch
@@ -23,28 +22,21 @@ def log_likelihood(logits: Tensor, actions: Tensor) -> Tensor:
 
 
 class Actor(nn.Module):
-    """pi(a | s), learnt by weighted cloning: observations (members, batch, 2) -> logits (members, batch, 5)."""
+    """pi(a | s), learnt by weighted cloning: (members, batch, size) -> logits (members, batch, actions)."""
 
     def __init__(
-        self,
-        seeds: Sequence[int],
-        hidden: Sequence[int],
-        features: str,
-        learning_rate: float,
-        device: torch.device,
-        log_likelihood: Callable[..., Tensor] = log_likelihood,
+        self, network: nn.Module, learning_rate: float, log_likelihood: Callable[..., Tensor] = log_likelihood
     ) -> None:
         super().__init__()
-        self.log_likelihood = log_likelihood
-        self.network = observation_network(seeds, "actor", len(ACTIONS), hidden, features).to(device)
+        self.log_likelihood, self.network = log_likelihood, network
         self.optimizer = Adam(self.network.parameters(), learning_rate)
 
     def forward(self, observations: Tensor) -> Tensor:
-        """Logits: (members, batch, 2) -> (members, batch, 5)."""
+        """Logits: (members, batch, size) -> (members, batch, actions)."""
         return self.network(observations)
 
     def probabilities(self, observations: Tensor) -> Tensor:
-        """pi(a | s): (members, batch, 2) -> (members, batch, 5)."""
+        """pi(a | s): (members, batch, size) -> (members, batch, actions)."""
         logits = self(observations)
         return torch.exp(logits - torch.logsumexp(logits, dim=-1, keepdim=True))  # a softmax, faster for few actions
 
@@ -60,7 +52,7 @@ class BC(Agent):
     Args:
         learning_rate, hidden, features, batch_size: of the actor (see `observation_network`).
         log_likelihood: the function of that name, or yours.
-        population: `seeds` and `device` (see `Agent`).
+        population: `seeds`, `device` and the environment's sizes (see `Agent`).
     """
 
     def __init__(
@@ -76,10 +68,11 @@ class BC(Agent):
         super().__init__(
             learning_rate=learning_rate, hidden=hidden, features=features, batch_size=batch_size, **population
         )
-        self.actor = Actor(self.seeds, self.hidden, features, self.learning_rate, self.device, log_likelihood)
+        network = self.network("actor", self.action_count, self.hidden, features)
+        self.actor = Actor(network, self.learning_rate, log_likelihood)
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
-        """The clone's own distribution: (members, n, 2) -> (members, n, 5)."""
+        """The clone's own distribution: (members, n, size) -> (members, n, actions)."""
         return self.actor.probabilities(observations)
 
     def update(self, batch: Batch) -> Tensor:

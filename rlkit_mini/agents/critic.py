@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from rlkit_mini.agents.agent import Agent, as_by_default
-from rlkit_mini.agents.networks import Adam, observation_network
-from rlkit_mini.pointmass import ACTIONS
+from rlkit_mini.agents.networks import Adam
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -37,7 +36,7 @@ class Critic(Agent):
         learning_rate, hidden, features, batch_size: of the critic (see `observation_network`).
         target_period: updates between two copies of the critic into the target network.
         td_target: the function of that name, or yours.
-        population: `seeds` and `device` (see `Agent`).
+        population: `seeds`, `device` and the environment's sizes (see `Agent`).
     """
 
     def __init__(
@@ -62,22 +61,22 @@ class Critic(Agent):
             **population,
         )
         self.td_target = td_target
-        self.critic = observation_network(self.seeds, "critic", len(ACTIONS), self.hidden, features).to(self.device)
+        self.critic = self.network("critic", self.action_count, self.hidden, features)
         self.target_critic = copy.deepcopy(self.critic).requires_grad_(False)
         self.optimizer = Adam(self.critic.parameters(), self.learning_rate)
         self.updates = 0
 
     def q_values(self, observations: ArrayLike | Tensor) -> Tensor:
-        """Q (members, n, 5) at observations (n, 2) or (members, n, 2)."""
+        """Q (members, n, actions) at observations (n, size) or (members, n, size)."""
         with as_by_default(self.device, gradients=False):
             return self.critic(self.as_inputs(observations))
 
     def next_values(self, next_observations: Tensor) -> Tensor:
-        """V(s') that the TD target bootstraps from, without gradients: (members, batch, 2) -> (members, batch)."""
+        """V(s') that the TD target bootstraps from, without gradients: (members, batch, size) -> (members, batch)."""
         raise NotImplementedError
 
     def loss(self, batch: Batch, q_values: Tensor) -> Tensor:
-        """The loss of each transition (members, batch), given Q(s, .) (members, batch, 5) with its gradients."""
+        """The loss of each transition (members, batch), given Q(s, .) (members, batch, actions) with its gradients."""
         with torch.no_grad():
             next_values = self.next_values(batch.next_observations)
             targets = self.td_target(batch.rewards, batch.terminations, next_values, self.discount)

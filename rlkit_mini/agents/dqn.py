@@ -34,7 +34,7 @@ class DQN(Critic):
         self.double_q_value = double_q_value
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
-        """All on the action of the highest Q: (members, n, 2) -> (members, n, 5)."""
+        """All on the action of the highest Q: (members, n, size) -> (members, n, actions)."""
         q_values = self.critic(observations)
         return nn.functional.one_hot(q_values.argmax(dim=-1), q_values.shape[-1]).to(torch.float32)
 

@@ -22,9 +22,9 @@ class RandomAgent(Agent):
     """Acts uniformly at random; does not learn."""
 
     def policy(self, observations: ArrayLike | Tensor, greedy: bool = True) -> Tensor:
-        """Uniform probabilities (members, n, 5), whether greedy or not."""
-        shape = (*self.as_inputs(observations).shape[:-1], len(ACTIONS))
-        return torch.full(shape, 1 / len(ACTIONS), dtype=torch.float32, device=self.device)
+        """Uniform probabilities (members, n, actions), whether greedy or not."""
+        shape = (*self.as_inputs(observations).shape[:-1], self.action_count)
+        return torch.full(shape, 1 / self.action_count, dtype=torch.float32, device=self.device)
 
 
 class RouteFollower(Agent):
@@ -65,13 +65,13 @@ class RouteFollower(Agent):
         self.start_observation: Tensor | None = None
 
     def begin(self, start_observation: Tensor) -> None:
-        """Keep where episodes start, (2,): there the first waypoint is the next."""
+        """Keep where episodes start, (members, 1, 2): there the first waypoint is the next."""
         self.start_observation = start_observation
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
         """Of one observation per member, the next of its episode: (members, 1, 2) -> (members, 1, 5)."""
         if self.start_observation is not None:
-            self.legs[(observations[:, -1] == self.start_observation).all(dim=-1).numpy()] = 0
+            self.legs[(observations == self.start_observation).all(dim=-1)[:, -1].numpy()] = 0
         cells = self.oracle.sub_cells(observations.numpy())
         self.legs = (self.legs + self.reached[self.legs, cells[:, -1]]) % len(self.reached)
         return self.tables[torch.from_numpy(self.legs)[:, None], torch.from_numpy(cells)]

@@ -15,7 +15,7 @@ from torch import Tensor
 from rlkit_mini.agents.awac import advantage_weights
 from rlkit_mini.agents.bc import Actor
 from rlkit_mini.agents.critic import Critic, value_of_action
-from rlkit_mini.agents.networks import Adam, observation_network
+from rlkit_mini.agents.networks import Adam
 
 if TYPE_CHECKING:
     from rlkit_mini.data.transitions import Batch
@@ -67,16 +67,17 @@ class IQL(Critic):
             **critic,
         )
         self.expectile_loss, self.advantage_weights = expectile_loss, advantage_weights
-        self.value = observation_network(self.seeds, "value", 1, self.hidden, self.features).to(self.device)
+        self.value = self.network("value", 1, self.hidden, self.features)
         self.value_optimizer = Adam(self.value.parameters(), self.learning_rate)
-        self.actor = Actor(self.seeds, self.actor_hidden, self.features, self.learning_rate, self.device)
+        network = self.network("actor", self.action_count, self.actor_hidden, self.features)
+        self.actor = Actor(network, self.learning_rate)
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
-        """The actor's own distribution: (members, n, 2) -> (members, n, 5)."""
+        """The actor's own distribution: (members, n, size) -> (members, n, actions)."""
         return self.actor.probabilities(observations)
 
     def state_values(self, observations: Tensor) -> Tensor:
-        """V(s): (members, batch, 2) -> (members, batch)."""
+        """V(s): (members, batch, size) -> (members, batch)."""
         return self.value(observations).squeeze(-1)
 
     def next_values(self, next_observations: Tensor) -> Tensor:

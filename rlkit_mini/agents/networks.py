@@ -77,44 +77,72 @@ FREQUENCIES = 32  # of the random Fourier features
 
 
 class FourierFeatures(nn.Module):
-    """Random Fourier features (Tancik et al. 2020, arXiv 2006.10739): (members, batch, 2) -> (members, batch, 64).
+    """Random Fourier features (Tancik et al. 2020, arXiv 2006.10739): (members, batch, size) -> (members, batch, 64).
 
     sin and cos of 2 pi B x, B ~ N(0, 1) and fixed: near positions become well separated inputs.
     """
 
-    def __init__(self, seeds: Sequence[int], purpose: str) -> None:
+    def __init__(self, seeds: Sequence[int], purpose: str, size: int = 2) -> None:
         super().__init__()
-        drawn = Streams(seeds, f"{purpose} frequencies", "standard_normal").draw(2, FREQUENCIES)
+        drawn = Streams(seeds, f"{purpose} frequencies", "standard_normal").draw(size, FREQUENCIES)
         frequencies = torch.from_numpy(2 * math.pi * drawn).to(torch.float32).transpose(1, 2)
-        self.register_buffer("frequencies", torch.cat([frequencies, frequencies], dim=1))  # (members, 64, 2)
+        self.register_buffer("frequencies", torch.cat([frequencies, frequencies], dim=1))  # (members, 64, size)
         shifts = torch.zeros_like(self.frequencies[0, :, 0])
         shifts[FREQUENCIES:] = math.pi / 2  # cos x = sin(x + pi / 2)
         self.register_buffer("shifts", shifts.unsqueeze(-1), persistent=False)  # (64, 1)
 
     def forward(self, observations: Tensor) -> Tensor:
-        """(members, batch, 2) -> (members, batch, 64)."""
+        """(members, batch, size) -> (members, batch, 64)."""
         phases = torch.baddbmm(self.shifts, self.frequencies, observations.transpose(1, 2))
         return phases.sin_().transpose(1, 2)
 
 
+class Standardised(nn.Module):
+    """Observations less their mean, over their scale, each number by itself: (members, batch, size), and so it stays.
+
+    Before `train_offline`, `explore` or `fine_tune` sees what they are like, they pass as they are.
+    """
+
+    def __init__(self, members: int, size: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(members, 1, size, dtype=torch.float32))
+        self.register_buffer("scale", torch.ones(members, 1, size, dtype=torch.float32))
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it knows what observations are like."""
+        return bool((self.mean != 0).any() or (self.scale != 1).any())
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """(members, batch, size) -> (members, batch, size)."""
+        return (observations - self.mean) / self.scale
+
+
 def observation_network(
-    seeds: Sequence[int], purpose: str, outputs: int, hidden: Sequence[int] = (64, 64), features: str = "fourier"
+    seeds: Sequence[int],
+    purpose: str,
+    outputs: int,
+    hidden: Sequence[int] = (64, 64),
+    features: str = "fourier",
+    initial: str = "uniform",
+    size: int = 2,
 ) -> nn.Module:
-    """A network on observations: (members, batch, 2) -> (members, batch, outputs).
+    """A network on observations: (members, batch, size) -> (members, batch, outputs).
 
     Args:
         features: "fourier" (random Fourier features, then ReLU layers, which learn these mazes in far fewer updates)
             or "raw" (the observation as it is, then tanh layers, as the course has it).
+        initial: see `PopulationMLP`.
 
     Raises:
         ValueError: other features.
     """
     if features == "fourier":
-        encoder = FourierFeatures(seeds, purpose)
+        encoder = FourierFeatures(seeds, purpose, size)
         sizes = [encoder.frequencies.shape[1], *hidden, outputs]
-        return nn.Sequential(encoder, PopulationMLP(seeds, purpose, sizes, "relu"))
+        return nn.Sequential(encoder, PopulationMLP(seeds, purpose, sizes, "relu", initial))
     if features == "raw":
-        return PopulationMLP(seeds, purpose, [2, *hidden, outputs], "tanh")
+        return PopulationMLP(seeds, purpose, [size, *hidden, outputs], "tanh", initial)
     raise ValueError(f"features is {features!r}; expected 'fourier' or 'raw'")
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rlkit_mini.agents.agent import as_by_default
 from rlkit_mini.agents.dqn import DQN
-from rlkit_mini.agents.networks import Adam, PopulationMLP
+from rlkit_mini.agents.networks import Adam
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -79,30 +79,29 @@ class RND(DQN):
             **dqn,
         )
         self.bonus = bonus
-        sizes = [2, *self.rnd_hidden, self.rnd_features]
-        self.random_network = PopulationMLP(self.seeds, "rnd target", sizes, initial="normal").to(self.device)
-        self.random_network.requires_grad_(False)
-        self.predictor = PopulationMLP(self.seeds, "rnd predictor", sizes).to(self.device)
+        kind = (self.rnd_features, self.rnd_hidden, "raw")
+        self.random_network = self.network("rnd target", *kind, "normal").requires_grad_(False)
+        self.predictor = self.network("rnd predictor", *kind)
         self.predictor_optimizer = Adam(self.predictor.parameters(), self.learning_rate)
         self.register_buffer("mean_square", torch.zeros(self.members, 1, dtype=torch.float32, device=self.device))
         self.start_observation: Tensor | None = None
 
     def begin(self, start_observation: Tensor) -> None:
-        """Keep where episodes start, (2,): the intrinsic return goes on from there."""
+        """Keep where episodes start, (members, 1, size): the intrinsic return goes on from there."""
         self.start_observation = start_observation
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
-        """Epsilon-greedy in Q: (members, n, 2) -> (members, n, 5)."""
+        """Epsilon-greedy in Q: (members, n, size) -> (members, n, actions)."""
         return epsilon_greedy(self.critic(observations), self.epsilon)
 
     def novelty(self, observations: ArrayLike | Tensor) -> Tensor:
-        """The bonus (members, n) that the observations (n, 2) or (members, n, 2) would earn, unnormalised."""
+        """The bonus (members, n) that the observations (n, size) or (members, n, size) would earn, unnormalised."""
         with as_by_default(self.device, gradients=False):
             observations = self.as_inputs(observations)
             return self.bonus(self.predictor(observations), self.random_network(observations))
 
     def rewarded_places(self, batch: Batch) -> Tensor:
-        """The places (members, batch, 2) that the bonus pays for: where each step led."""
+        """The places (members, batch, size) that the bonus pays for: where each step led."""
         return batch.next_observations
 
     def update(self, batch: Batch) -> Tensor:
@@ -122,7 +121,7 @@ class RND(DQN):
         self.mean_square += rate * ((bonus**2).mean(dim=-1, keepdim=True) - self.mean_square)
         scale = self.mean_square.sqrt().clamp_min(1e-8) if self.normalise else 1.0
         rewards = self.rnd_weight * bonus / scale + (batch.rewards if self.extrinsic else 0.0)
-        # The intrinsic return goes on after the goal: from the start, where the next episode begins
+        # The intrinsic return goes on after the goal: from a start, where episodes begin
         ended = batch.terminations.bool().unsqueeze(-1)
         continued = torch.where(ended, self.start_observation, batch.next_observations)
         return super().update(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rlkit_mini.data.transitions import COLUMNS, Batch, Transitions
+from rlkit_mini.environments import Environment
 from rlkit_mini.mazes import Maze
 from rlkit_mini.streams import Streams
 
@@ -40,8 +41,9 @@ def symmetric_indices(uniforms: np.ndarray, n_offline: int, n_online: int) -> np
 
 
 def _columns(packed: Tensor) -> Batch:
-    """Views of packed transitions (..., 7) as the columns of a batch."""
-    observations, actions, rewards, next_observations, terminations = packed.split([2, 1, 1, 2, 1], dim=-1)
+    """Views of packed transitions (..., 2 * size + 3) as the columns of a batch."""
+    size = (packed.shape[-1] - 3) // 2
+    observations, actions, rewards, next_observations, terminations = packed.split([size, 1, 1, size, 1], dim=-1)
     return Batch(observations, actions[..., 0], rewards[..., 0], next_observations, terminations[..., 0])
 
 
@@ -54,6 +56,7 @@ class Replay:
         stream: (members,) uniform random numbers, which the minibatches are drawn by.
         capacity: how many transitions can be added per member.
         indices: `uniform_indices`, or another function like it.
+        observation_size: where there is no data to say it.
 
     Attributes:
         columns: name -> (members, transitions, ...); (1, transitions, ...) of data that all members share.
@@ -71,6 +74,7 @@ class Replay:
         device: torch.device | str = "cpu",
         capacity: int = 0,
         indices: Callable[[np.ndarray, int, int], np.ndarray] = uniform_indices,
+        observation_size: int = 2,
     ) -> None:
         each = [] if data is None else [data] if isinstance(data, Transitions) else list(data)
         if data is None and not capacity:
@@ -85,7 +89,9 @@ class Replay:
         self.n_offline = self.size = max(lengths, default=0)
         members_stored = 1 if len(each) == 1 and not capacity else members  # shared data is stored once
         # A transition's numbers lie side by side, so that a minibatch is gathered at once
-        self._packed = torch.zeros(members_stored, self.size + capacity, 7, dtype=torch.float32, device=device)
+        size = each[0].sizes["observation_size"] if each else observation_size
+        shape = (members_stored, self.size + capacity, 2 * size + 3)
+        self._packed = torch.zeros(shape, dtype=torch.float32, device=device)
         truncations = torch.zeros_like(self._packed[..., 0], dtype=torch.bool, device="cpu")  # no minibatch needs them
         self.columns = _columns(self._packed)._asdict() | {"truncations": truncations}
         if each:
@@ -119,14 +125,12 @@ class Replay:
             packed = self._packed.flatten(0, 1).index_select(0, rows.flatten())
             packed = packed.view(self.members, block, self.batch_size, -1)
             # In memory each column of each minibatch lies by itself, as networks take it; its axes stay in order
-            packed = packed.permute(3, 1, 0, 2).contiguous().permute(1, 2, 3, 0)  # (block, members, batch, 7)
+            packed = packed.permute(3, 1, 0, 2).contiguous().permute(1, 2, 3, 0)  # (block, members, batch, -1)
             batches = _columns(packed)
             yield from map(Batch, *(column.unbind() for column in batches._replace(actions=batches.actions.long())))
 
-    def transitions(self, maze: Maze, since: int = 0) -> list[Transitions]:
+    def transitions(self, maze: Maze | Environment, since: int = 0) -> list[Transitions]:
         """What is there from transition `since` on: one `Transitions` per member."""
-        columns = {
-            name: column[:, since : self.size].to("cpu", COLUMNS[name][1]) for name, column in self.columns.items()
-        }
+        columns = {name: column[:, since : self.size].to("cpu", COLUMNS[name]) for name, column in self.columns.items()}
         rows = range(len(columns["actions"]))
         return [Transitions(**{name: column[row] for name, column in columns.items()}, maze=maze) for row in rows]

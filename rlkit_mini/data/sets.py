@@ -8,28 +8,38 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import h5py
 import minari
 import numpy as np
 import torch
+from gymnasium.envs.registration import EnvSpec
 from minari.data_collector import EpisodeBuffer
 from minari.dataset.minari_storage import MinariStorage
+from minari.serialization import deserialize_space
 from torch import Tensor
 
-from rlkit_mini.data.transitions import Transitions
+from rlkit_mini.data.arrays import episode_columns, join, length
+from rlkit_mini.data.transitions import COLUMNS, Transitions
+from rlkit_mini.environments import Environment, UnfitError, environment_in
 from rlkit_mini.files import own_folder, whole_file, whole_folder
-from rlkit_mini.mazes import MAZES, Maze
+from rlkit_mini.mazes import Maze, inside_walls
 from rlkit_mini.names import Catalogue, UnknownNameError
 
 COURSE = own_folder(Path(__file__).resolve().parents[1], "datasets")  # those that come with the course
+SPACES = ("observation_space", "action_space")  # metadata keys
 CHECKSUM, MOST_BYTES = "sha256", 1e9  # metadata key of the data file's checksum; what a data set may fill in memory
 
 
 def load_dataset(dataset_id: str, folder: str | os.PathLike | None = None) -> Transitions:
-    """Read a Minari data set of the mazes, such as "pointmass/medium-rnd-v0", into flat tensors.
+    """Read a Minari data set, such as "pointmass/medium-rnd-v0", into flat tensors.
+
+    It can be of any environment with Discrete actions and observations that Gymnasium can flatten, whether that is
+    installed or not. Actions count from 0; an episode that says nothing of its end was cut there.
 
     Args:
         folder: to look in, and nowhere else. By default in MINARI_DATASETS_PATH, if that is set, then among those that
@@ -38,14 +48,20 @@ def load_dataset(dataset_id: str, folder: str | os.PathLike | None = None) -> Tr
     Raises:
         UnknownNameError: no such data set; the message names the closest ones.
         OSError: the operating system does not let us read it.
-        ValueError: damaged, or not collected in one of our mazes (nothing of it is executed). What `save_dataset` wrote
-            is held against its checksum before it is opened; of a damaged file without one, HDF5 may end the process.
+        ValueError: damaged, empty, or of an environment that no agent fits (nothing of it is executed). What
+            `save_dataset` wrote is held against its checksum before it is opened; of a damaged file without one, HDF5
+            may end the process.
     """
     path = dataset_path(dataset_id, folder)
-    maze = _maze_of(path)
     try:
-        _check_file(path)
-        return Transitions(*_columns(path), maze=maze)
+        metadata = json.loads((path / "metadata.json").read_text(encoding="utf-8"))
+        where = environment_in(metadata.get("env_spec"), *(deserialize_space(metadata[key]) for key in SPACES))
+        _check_file(path, metadata)
+        return Transitions(**_columns(path, where), maze=where)
+    except UnfitError as error:
+        raise ValueError(f"{path.parent}: {error}") from None
+    except ImportError as error:
+        raise ValueError(f"{path.parent} cannot be read: {error}") from None
     except Exception as error:
         if getattr(error, "errno", None) not in (None, errno.ENOENT):
             raise OSError(error.errno, os.strerror(error.errno), str(path / "main_data.hdf5")) from None
@@ -90,7 +106,7 @@ def checksum(dataset_id: str, folder: str | os.PathLike | None = None) -> str:
 
 def check_id(dataset_id: str) -> None:
     """Raise a ValueError where an id is of another form than Minari's."""
-    if not re.fullmatch(r"[\w-]+/[\w-]+-v\d+", dataset_id):
+    if not re.fullmatch(r"([\w-]+/)*[\w-]+-v\d+", dataset_id):
         raise ValueError(f"data set id is {dataset_id!r}; expected namespace/name-v0, such as 'pointmass/mine-v0'")
 
 
@@ -100,16 +116,18 @@ def save_dataset(
     *,
     algorithm: str,
     description: str,
-    reference_returns: tuple[float, float],
+    reference_returns: tuple[float, float] | None = None,
     code: str | None = None,
     folder: str | os.PathLike | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write transitions as a Minari data set; it appears whole or not at all.
+    """Write transitions as a Minari data set, observations flat; it appears whole or not at all.
+
+    Where one step does not lead to the next, as in shuffled steps, the episode is cut.
 
     Args:
         algorithm, description, code: who acted, what the set is, and the file that made it, for the metadata.
-        reference_returns: (random policy's, optimal) exact returns, Minari's reference scores.
+        reference_returns: (random policy's, optimal) exact returns, Minari's reference scores; None: nobody knows.
         folder: to write into; by default where Minari keeps the reader's own data sets.
         overwrite: replace a data set of this id.
 
@@ -124,10 +142,11 @@ def save_dataset(
     check_id(dataset_id)
     if folder is None and dataset_id in list_datasets(COURSE):
         raise FileExistsError(f"data set {dataset_id} is one of the course's; expected another id, or a folder")
-    target = Path(folder or _own_place()).absolute() / dataset_id  # Minari loses its way with a relative one
+    place = Path(folder or _own_place()).absolute()  # Minari loses its way with a relative one
+    target = place / dataset_id
     if target.exists() and not overwrite:
         raise FileExistsError(f"data set {dataset_id} is there already; pass overwrite=True to replace it")
-    spec = gym.spec(data.maze.env_id)
+    spec, spaces = _written(data.maze)
     metadata = {
         "dataset_id": dataset_id,
         "algorithm_name": algorithm,
@@ -135,20 +154,31 @@ def save_dataset(
         "author": {"the rlkit_mini authors"},
         "author_email": {"none"},
         "minari_version": minari.__version__,
-        "eval_env_spec": spec.to_json(),
-        "ref_min_score": reference_returns[0],
-        "ref_max_score": reference_returns[1],
-        "requirements": ["rlkit_mini"],
     }
+    metadata |= {"eval_env_spec": spec.to_json()} if spec else {}
+    metadata |= dict(zip(("ref_min_score", "ref_max_score"), reference_returns or (), strict=False))
+    metadata |= {"requirements": ["rlkit_mini"]} if isinstance(data.maze, Maze) else {}
+    metadata |= {"code_permalink": code} if code else {}
     with whole_folder(target) as part:
-        storage = MinariStorage.new(part / "data", env_spec=spec)
-        storage.update_metadata(metadata | ({"code_permalink": code} if code else {}))
-        storage.update_episodes(_buffers(data))
+        storage = MinariStorage.new(part / "data", *spaces, spec)
+        storage.update_metadata(metadata)
+        storage.update_episodes(_buffers(data, spaces[1].start))
         _repack(part / "data")
-    namespace = target.parent / "namespace_metadata.json"  # without it Minari does not list the namespace
-    if not namespace.exists():
-        with whole_file(namespace) as part:
-            part.write_text("{}")
+    for namespace in list(Path(dataset_id).parents)[:-1]:  # without it Minari does not list a namespace
+        told = place / namespace / "namespace_metadata.json"
+        if not told.exists():
+            with whole_file(told) as part:
+                part.write_text("{}")
+
+
+def _written(maze: Maze | Environment) -> tuple[EnvSpec | None, tuple[gym.Space, gym.Space]]:
+    """The specification and the spaces that a data set names."""
+    if isinstance(maze, Maze):
+        env = gym.make(maze.env_id)
+        return gym.spec(maze.env_id), (env.observation_space, env.action_space)
+    flat = gym.spaces.flatten_space(maze.observation_space)
+    flat = gym.spaces.Box(flat.low.astype(np.float32), flat.high.astype(np.float32))
+    return EnvSpec.from_json(maze.spec) if maze.spec else None, (flat, maze.action_space)
 
 
 def _own_place() -> Path:
@@ -175,16 +205,24 @@ def _found(folder: str | os.PathLike | None) -> dict[str, Path]:
     """id -> the folder that Minari opens; of equal ids the one in the first place."""
     found = {}
     for place in _places(folder):
-        for path in place.glob("[!.]*/[!.]*/data/metadata.json"):
-            found.setdefault(path.parents[1].relative_to(place).as_posix(), path.parent)
+        for path in _sets_in(place):
+            found.setdefault(path.relative_to(place).as_posix(), path / "data")
     return found
+
+
+def _sets_in(place: Path) -> Iterator[Path]:
+    for path in place.glob("[!.]*"):
+        if os.path.isfile(path / "data" / "metadata.json"):
+            yield path
+        elif os.path.isdir(path):
+            yield from _sets_in(path)
 
 
 def _again(path: Path) -> str:
     return "collect it again" + (" with `make datasets`" if path.is_relative_to(COURSE) else "")
 
 
-def _buffers(data: Transitions) -> list[EpisodeBuffer]:
+def _buffers(data: Transitions, first_action: int) -> list[EpisodeBuffer]:
     buffers = []
     for number, episode in enumerate(data.episodes):
         truncations = episode.truncations.numpy().copy()
@@ -193,7 +231,7 @@ def _buffers(data: Transitions) -> list[EpisodeBuffer]:
             EpisodeBuffer(
                 id=number,
                 observations=torch.cat([episode.observations, episode.next_observations[-1:]]).numpy(),
-                actions=episode.actions.numpy(),
+                actions=episode.actions.numpy() + first_action,
                 rewards=episode.rewards.numpy(),
                 terminations=episode.terminations.numpy(),
                 truncations=truncations,
@@ -202,25 +240,29 @@ def _buffers(data: Transitions) -> list[EpisodeBuffer]:
     return buffers
 
 
-def _columns(path: Path) -> list[Tensor]:
-    """The tensors of `Transitions`, in order; raises where the data set is no run in a maze."""
-    parts = [
-        (e.observations[:-1], e.actions, e.rewards, e.observations[1:], e.terminations, e.truncations)
-        for e in minari.MinariDataset(path).iterate_episodes()
-    ]
-    kinds = (np.float32, np.int64, np.float32, np.float32, bool, bool)
-    columns = [
-        np.concatenate(column).astype(kind) for column, kind in zip(zip(*parts, strict=True), kinds, strict=True)
-    ]
-    return [torch.from_numpy(column) for column in columns]
+def _columns(path: Path, where: Maze | Environment) -> dict[str, Tensor]:
+    """The tensors of `Transitions`; raises where they are no run in the environment."""
+    parts = []
+    for episode in minari.MinariDataset(path).iterate_episodes():
+        if length(episode.observations) != len(episode.actions) + 1:
+            raise ValueError(f"{length(episode.observations)} observations of {len(episode.actions)} actions")
+        given = {name: getattr(episode, name) for name in COLUMNS if name != "next_observations"}
+        parts.append(episode_columns(given, where))
+    if not parts:
+        raise ValueError("it has no episode")
+    columns = {name: torch.as_tensor(column) for name, column in join(parts).items()}
+    if isinstance(where, Maze) and inside_walls(where, columns["observations"]).any():
+        raise ValueError(f"some of its places are within the walls of {where}")
+    return columns
 
 
-def _check_file(path: Path) -> None:
+def _check_file(path: Path, metadata: Mapping[str, Any]) -> None:
     """Raise before Minari reads a file that was changed since it was written, or that claims more than it can hold."""
-    file_path, metadata = path / "main_data.hdf5", json.loads((path / "metadata.json").read_text(encoding="utf-8"))
+    if metadata["data_format"] != "hdf5":
+        return
+    file_path, sizes = path / "main_data.hdf5", []
     if metadata.get(CHECKSUM, found := _checksum(file_path)) != found:
         raise ValueError("it was changed since it was written")
-    sizes = []
     with h5py.File(file_path) as file:
         file.visititems(lambda _, item: sizes.append(item.nbytes) if isinstance(item, h5py.Dataset) else None)
         if metadata["total_episodes"] != len(file):
@@ -232,23 +274,6 @@ def _check_file(path: Path) -> None:
 def _checksum(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _maze_of(path: Path) -> Maze:
-    """The maze a data set names, read as plain JSON: Minari would import whatever entry point stands there."""
-    ids = {maze.env_id: maze for maze in MAZES.values()}
-    try:
-        metadata = json.loads((path / "metadata.json").read_text(encoding="utf-8"))
-        specs = [json.loads(metadata[key]) for key in ("env_spec", "eval_env_spec") if key in metadata]
-        found = {ids[spec["id"]] for spec in specs}
-        ours = {"observation_space", "action_space"} <= metadata.keys() and not any(
-            spec["entry_point"] != "rlkit_mini.pointmass:PointmassEnv" or spec["additional_wrappers"] for spec in specs
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        found, ours = set(), False
-    if len(found) != 1 or not ours:
-        raise ValueError(f"{path.parent} is not from a Pointmass maze, or damaged; {_again(path)}")
-    return found.pop()
 
 
 def _repack(path: Path) -> None:

@@ -12,4 +12,4 @@ from rlkit_mini.evaluation.measures import (
     interquartile_mean,
     steps_to_go,
 )
-from rlkit_mini.evaluation.rollouts import rollout_returns
+from rlkit_mini.evaluation.rollouts import Rollouts, rollout_returns

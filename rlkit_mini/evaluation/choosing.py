@@ -12,6 +12,7 @@ from torch import Tensor
 from rlkit_mini.agents.awac import expected_value
 from rlkit_mini.agents.critic import Critic, td_target
 from rlkit_mini.evaluation.rollouts import checked_probabilities
+from rlkit_mini.mazes import Maze
 from rlkit_mini.training import train_offline
 
 if TYPE_CHECKING:
@@ -32,16 +33,16 @@ class FQE(Critic):
     """A critic of given policies: V(s') = sum_a' pi(a' | s') Q_target(s', a'). A policy per member, one seed for all.
 
     Args:
-        given: maps observations (n, 2) to action probabilities (n, 5), or (members, n, 5).
+        given: maps observations (n, size) to action probabilities (n, actions), or (members, n, actions).
         critic: the settings of `Critic`.
     """
 
     def __init__(self, given: Callable[[Tensor], ArrayLike | Tensor], **critic) -> None:
         super().__init__(**critic)
-        self.given = lambda observations: checked_probabilities(given, observations).float()
+        self.given = lambda observations: checked_probabilities(given, observations, self.action_count).float()
 
     def next_values(self, next_observations: Tensor) -> Tensor:
-        """Of minibatches (members, batch, 2) that are the same for all members: (members, batch)."""
+        """Of minibatches (members, batch, size) that are the same for all members: (members, batch)."""
         return expected_value(self.target_critic(next_observations), self.given(next_observations[0]))
 
 
@@ -65,21 +66,21 @@ def fitted_q_evaluation(
 
     Args:
         transitions: best such that the policy's agent was not trained on.
-        policy: maps observations (n, 2) to action probabilities (n, 5), or (members, n, 5) for several policies at
-            once, such as an agent's `policy`.
+        policy: maps observations (n, size) to action probabilities (n, actions), or (members, n, actions) for several
+            policies at once, such as an agent's `policy`.
         updates, batch_size, learning_rate, target_period, seed: of the critics, one per policy; all begin with the
             same weights and see the same minibatches.
         progress: whether a bar is shown.
 
     Returns:
-        the estimated discounted value at the start: (members,), or () for one policy.
+        the estimated discounted value at the start, beyond the mazes the mean over the starts of the transitions'
+        episodes: (members,), or () for one policy.
 
     Raises:
         ValueError: no policy, no transitions, or a setting that cannot be. TrainingDivergedError: as `train_offline`.
     """
-    maze, rewards = transitions.maze, transitions.rewards.numpy()
-    start = torch.from_numpy(maze.observe(np.array([maze.start])))
-    at_start = checked_probabilities(policy, start).float()  # (..., 1, 5)
+    rewards, start, beyond = transitions.rewards.numpy(), transitions.starts, not isinstance(transitions.maze, Maze)
+    at_start = checked_probabilities(policy, start, transitions.sizes["action_count"]).float()  # (..., starts, actions)
     bounds = rewards.min(initial=0) / (1 - discount), rewards.max(initial=0) / (1 - discount)
     critic = FQE(
         policy,
@@ -90,7 +91,8 @@ def fitted_q_evaluation(
         td_target=lambda *parts: td_target(*parts).clamp(*bounds),
         seeds=[seed],
         device=at_start.device,
+        **(transitions.sizes | {"features": "raw"} if beyond else {}),
     )
     train_offline(critic, transitions, updates, evaluations=1, progress=progress)
-    values = expected_value(critic.q_values(start), at_start)[:, 0].cpu().numpy()
+    values = expected_value(critic.q_values(start), at_start).mean(dim=-1).cpu().numpy()
     return values if at_start.ndim == 3 else values[0]

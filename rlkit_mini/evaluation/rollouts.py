@@ -1,7 +1,9 @@
-"""Returns of real episodes, the check on the exact ones."""
+"""Returns of real episodes: the check on a maze's exact ones, and elsewhere the judge."""
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +12,99 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from rlkit_mini.environments import Copies, environment_of
 from rlkit_mini.mazes import Maze, check_maze
 from rlkit_mini.names import check_count
-from rlkit_mini.pointmass import ACTIONS, PointmassVectorEnv, sample_actions
+from rlkit_mini.pointmass import PointmassVectorEnv, sample_actions
+
+MOST_STEPS = 1000  # of an episode, where the environment has no time limit
+
+
+@dataclasses.dataclass(frozen=True)
+class Played:
+    """Real episodes of one policy, or of a population of them with a leading axis (...).
+
+    Attributes:
+        returns: (..., episodes) undiscounted.
+        steps: made in all copies together. seconds: that took.
+    """
+
+    returns: np.ndarray
+    steps: int
+    seconds: float
+
+    @property
+    def episode_return(self) -> np.ndarray:
+        """The mean over the episodes (...,)."""
+        return self.returns.mean(axis=-1)
+
+    @property
+    def interval(self) -> np.ndarray:
+        """Low and high end of its 95% interval (2, ...), by the normal approximation."""
+        count = self.returns.shape[-1]
+        half = 1.96 * self.returns.std(axis=-1, ddof=min(1, count - 1)) / np.sqrt(count)
+        return np.stack([self.episode_return - half, self.episode_return + half])
+
+
+class Rollouts:
+    """A judge for wherever there is no exact truth: every policy plays some real episodes, which costs time.
+
+    All policies face the same seeds, at each evaluation.
+
+    Args:
+        env: as `explore` takes it, such as "CartPole-v1", or a data set's `maze`.
+        episodes: per policy.
+        seed: of the first episode; the others have the next ones.
+        vectorization: "sync": all copies, one per policy and episode, in this process; "async": each in a process of
+            its own, for environments whose step takes milliseconds.
+
+    Attributes:
+        steps, seconds: what all evaluations have cost so far.
+
+    Raises:
+        TypeError, ValueError: no environment, no episodes, or another vectorization.
+    """
+
+    def __init__(self, env: Any, episodes: int = 20, seed: int = 0, vectorization: str = "sync") -> None:
+        check_count("episodes", episodes)
+        if vectorization not in ("sync", "async"):
+            raise ValueError(f"vectorization is {vectorization!r}; expected 'sync' or 'async'")
+        self.maze, self.episodes, self.seed, self.vectorization = environment_of(env), episodes, seed, vectorization
+        self.steps, self.seconds = 0, 0.0
+
+    def __repr__(self) -> str:
+        cost = f"{self.steps:,} steps in {self.seconds:.1f} s so far"
+        return f"Rollouts({self.maze}, episodes={self.episodes}), {cost}"
+
+    def evaluate(self, policy: Callable[[np.ndarray], ArrayLike | Tensor]) -> Played:
+        """Let a policy play, or a population's policies, such as `agent.policy`.
+
+        Args:
+            policy: maps observations (n, size), or (members, n, size) if it gives these, to action probabilities
+                (n, actions), or (members, n, actions).
+
+        Raises:
+            ValueError: they have another shape or are no distribution, or the environment cannot be made.
+        """
+        began, count = time.perf_counter(), self.maze.sizes["action_count"]
+        first = Copies(self.maze, 1).reset([self.seed])
+        members = checked_probabilities(policy, first, count).shape[:-2]  # () or (members,)
+        copies = Copies(self.maze, int(np.prod(members)) * self.episodes, self.vectorization)
+        observations = copies.reset([self.seed + episode for episode in range(self.episodes)] * (*members, 1)[0])
+        returns, going = np.zeros(copies.count), np.ones(copies.count, dtype=bool)
+        rng, steps = np.random.default_rng(self.seed), 0
+        while going.any() and steps < (self.maze.horizon or MOST_STEPS):
+            observations = observations.reshape(*members, self.episodes, -1)
+            probabilities = checked_probabilities(policy, observations, count).cpu().numpy()
+            uniforms = np.broadcast_to(rng.random(self.episodes), probabilities.shape[:-1])  # the same for all members
+            _, observations, rewards, *ends = copies.step(sample_actions(probabilities, uniforms).ravel())
+            returns += rewards * going
+            going &= ~(ends[0] | ends[1])
+            steps += 1
+        copies.close()
+        played = Played(returns.reshape(*members, -1), steps * copies.count, time.perf_counter() - began)
+        self.steps, self.seconds = self.steps + played.steps, self.seconds + played.seconds
+        return played
 
 
 def rollout_returns(
@@ -42,8 +134,10 @@ def rollout_returns(
     return returns
 
 
-def checked_probabilities(policy: Callable[[Any], ArrayLike | Tensor], observations: np.ndarray | Tensor) -> Tensor:
-    """A policy's action probabilities (..., n, 5) at observations (n, 2).
+def checked_probabilities(
+    policy: Callable[[Any], ArrayLike | Tensor], observations: np.ndarray | Tensor, action_count: int = 5
+) -> Tensor:
+    """A policy's action probabilities (..., n, actions) at observations (..., n, size), without gradients.
 
     Raises:
         ValueError: they have another shape, or are no distribution.
@@ -52,9 +146,10 @@ def checked_probabilities(policy: Callable[[Any], ArrayLike | Tensor], observati
         given = policy(observations)
     probabilities = given.detach() if isinstance(given, Tensor) else torch.from_numpy(np.asarray(given))
     probabilities = probabilities.to(torch.promote_types(probabilities.dtype, torch.float32))  # of half precision
-    if probabilities.shape[-2:] != (len(observations), len(ACTIONS)):
-        given = tuple(probabilities.shape)
-        raise ValueError(f"policy gives {given}; expected probabilities (..., {len(observations)}, 5)")
+    wanted = (observations.shape[-2], action_count)
+    if probabilities.shape[-2:] != wanted or (observations.ndim == 3 and probabilities.ndim != 3):
+        given, wanted = tuple(probabilities.shape), ", ".join(map(str, wanted))
+        raise ValueError(f"policy gives {given}; expected probabilities (..., {wanted})")
     if not ((probabilities >= 0).all() and ((probabilities.sum(dim=-1) - 1).abs() <= 1e-2).all()):
         raise ValueError("policy is no distribution; expected probabilities >= 0 that sum to 1 over the actions")
     return probabilities
