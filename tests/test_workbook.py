@@ -1,6 +1,9 @@
-"""What a notebook's first cell asks the workbook for."""
+"""What a notebook's first cell asks the workbook for, and how much a notebook asks of its reader."""
 
+import ast
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,3 +55,33 @@ def test_start_knows_every_notebook_and_no_other():
         rlkit_workbook.start(path.name[:2])
     with pytest.raises(UnknownNameError, match="unknown notebook '4'; did you mean '04'"):
         rlkit_workbook.start("4")
+
+
+def read_in_one_go(path: Path) -> list[tuple[str, str]]:
+    """Kind and source of a notebook's cells, but for its claims and the larger exercise, up to the next section."""
+    found, building = [], False
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if section := cell["cell_type"] == "markdown" and re.search(r"^## (.*)", source, re.MULTILINE):
+            building = section[1].startswith("Build it yourself")
+        if not building and "claims" not in cell["metadata"].get("tags", ()):
+            found.append((cell["cell_type"], source))
+    return found
+
+
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.name < "08"], ids=lambda path: path.stem)
+def test_a_notebook_of_the_core_path_has_at_most_1800_words_in_45_cells(path):
+    cells = read_in_one_go(path)
+    words = sum(len(source.split()) for kind, source in cells if kind == "markdown")
+    assert words <= 1800
+    assert len(cells) <= 45
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_cell_of_code_has_at_most_15_lines_beside_its_imports(path):
+    for kind, source in read_in_one_go(path):
+        if kind == "code":
+            imports = [node for node in ast.parse(source).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+            imported = {line for node in imports for line in range(node.lineno, node.end_lineno + 1)}
+            lines = [line for number, line in enumerate(source.splitlines(), 1) if line and number not in imported]
+            assert len(lines) <= 15, source

@@ -147,7 +147,7 @@ def claims(
     It runs nothing, and fails where they differ.
 
     Args:
-        files: default all notebooks that make claims, and all documents of which claims are made.
+        files: default all notebooks, and the documents that make claims.
         fix: rewrite numbers that differ from their claims'; words never.
     """
     from rlkit_workbook.claiming.checking import check_file, files_with_claims
@@ -167,7 +167,7 @@ def replicate(
     """Run notebooks with other training seeds, and say which claims hold.
 
     Args:
-        notebooks: default all that make claims.
+        notebooks: default all.
         first_seed: what takes the place of seed 0, such as 100; several are several runs.
         jobs: notebooks side by side.
         out: where each claim goes, as each run fills it (JSON).

@@ -16,7 +16,6 @@ from rlkit_workbook.claiming.sources import (
     NOTEBOOKS,
     Source,
     document_source,
-    has_claims,
     notebook_claims,
     notebook_sources,
 )
@@ -38,9 +37,8 @@ class Findings:
 
 
 def files_with_claims() -> list[Path]:
-    """The notebooks and documents that have been brought under claims."""
-    notebooks = [path for path in sorted(NOTEBOOKS.glob("*.ipynb")) if has_claims(path)]
-    return [*notebooks, *DOCUMENTS]
+    """All notebooks, and the documents that make claims."""
+    return [*sorted(NOTEBOOKS.glob("*.ipynb")), *DOCUMENTS]
 
 
 def check_file(path: Path, fix: bool = False, exceptions: Path | None = None) -> Findings:

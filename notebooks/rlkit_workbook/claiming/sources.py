@@ -78,11 +78,6 @@ def notebook_claims(path: Path) -> tuple[list[dict], list[str]]:
     return made, trouble
 
 
-def has_claims(path: Path) -> bool:
-    """Whether a notebook has been brought under claims."""
-    return any(map(_is_of_claims, _cells(path)))
-
-
 def _is_of_claims(cell: dict) -> bool:
     return TAG in cell["metadata"].get("tags", ())
 
