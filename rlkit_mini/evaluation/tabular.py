@@ -40,11 +40,15 @@ def share_untried(agent: Agent, data: Transitions) -> np.ndarray:
 
 def half_cell_policy(agent: Agent, oracle: Oracle) -> np.ndarray:
     """Greedy policies (members, half-cells, 5) of a population: the average over the sub-cells of each half-cell."""
-    policy = agent.policy(oracle.observations).cpu().numpy()
+    return on_half_cells(oracle, agent.policy(oracle.observations).cpu().numpy())
+
+
+def on_half_cells(oracle: Oracle, policy: np.ndarray) -> np.ndarray:
+    """A policy (..., sub-cells, 5) as one on half-cells (..., half-cells, 5): averages; uniform in walls."""
     owners = half_cells(oracle.maze, oracle.observations)
-    average = np.full((len(policy), 4 * oracle.maze.walls.size, len(ACTIONS)), 1 / len(ACTIONS))
+    average = np.full((*policy.shape[:-2], 4 * oracle.maze.walls.size, len(ACTIONS)), 1 / len(ACTIONS))
     for cell in np.unique(owners):
-        average[:, cell] = policy[:, owners == cell].mean(axis=1)
+        average[..., cell, :] = policy[..., owners == cell, :].mean(axis=-2)
     return average
 
 
@@ -132,6 +136,20 @@ class EmpiricalMDP:
                 average = (weights * q_values).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-12)
                 values = np.where(seen, average, unseen)
         return self.backup(values, unseen)
+
+    def support(self, first: np.ndarray, policy: np.ndarray) -> np.ndarray:
+        """What a value is made of: discounted weights (cells, actions) of all pairs, where a path ends without data.
+
+        The value that a policy has after the pairs `first` is the sum of weight * reward over the pairs with data, plus
+        that of weight * Q over those without.
+
+        Args:
+            first: (cells, actions) shares of the pairs whose value it is.
+            policy: (cells, actions) how it goes on.
+        """
+        onward, arrived = (np.einsum("cad,ca->" + to, self.next_cells, of) for to, of in (("cd", policy), ("d", first)))
+        visits = np.linalg.solve(np.eye(len(policy)) - self.discount * onward.T, self.discount * arrived)
+        return first + visits[:, None] * policy
 
     def exact_return(self, q_values: np.ndarray, oracle: Oracle) -> float:
         """The true return of the policy that is greedy on Q (half-cells, actions); ties are drawn at random."""

@@ -301,7 +301,7 @@ def test_the_probe_counts_and_averages_what_is_at_the_place():
     assert set(actions_at(run.oracle, run.data, place, None)) == {"tried", "best"}
     figure, _ = draw_probe(run.oracle, run.data, place, run.judged)
     figure.canvas.draw()
-    assert size_of(encoded(figure.canvas)) == (900, 390)
+    assert size_of(encoded(np.asarray(figure.canvas.buffer_rgba()))) == (900, 390)
 
 
 def test_the_probe_looks_at_trained_agents_as_at_live_ones():

@@ -10,6 +10,7 @@ import ipywidgets as widgets
 from rlkit_mini.names import Catalogue
 from rlkit_workbook.exercises import progress_file
 from rlkit_workbook.exercises.boxes import Box
+from rlkit_workbook.panels.shown import Panel, furnishing
 
 
 def _questions(name: str) -> dict[str, list[dict]]:
@@ -18,14 +19,6 @@ def _questions(name: str) -> dict[str, list[dict]]:
 
 QUIZZES = Catalogue("notebook", _questions("quizzes"))
 BELIEFS = _questions("beliefs")  # before the course, and in other words after its core path
-STYLE = """<style>
-.quiz .widget-radio { flex-direction: column; height: auto; width: auto; max-width: 60em }
-.quiz .widget-radio label { height: auto; width: auto; text-align: left; white-space: normal; line-height: 1.5 }
-.quiz .widget-radio label.widget-label { line-height: 1.5 !important; font-weight: bold }
-.quiz .widget-radio-box { flex: none; height: auto; margin: 0 }
-.quiz .widget-radio-box label { display: flex; flex-direction: row-reverse; justify-content: flex-end; gap: .5em }
-.quiz .explanation { line-height: 1.5; max-width: 60em; padding-bottom: 1em }
-</style>"""  # long answers take several lines, for which the widgets' own style leaves no room
 
 
 def _question(number: int, question: str, answers: list[dict], chosen: str | None, keep) -> widgets.VBox:
@@ -47,7 +40,28 @@ def _question(number: int, question: str, answers: list[dict], chosen: str | Non
     return widgets.VBox([choice, explanation])
 
 
-def quiz(notebook: str) -> widgets.VBox:
+class Quiz(Panel):
+    """The questions of a quiz, below one another."""
+
+    invitation = "Run this cell to answer."
+
+    def __init__(self, entries: list[dict], children: list[widgets.Widget]) -> None:
+        self.entries = entries
+        super().__init__(children, _dom_classes=("rlkit-panel", "quiz"))
+
+    def still(self) -> tuple[str, None]:
+        """The questions and their answers, without what is right."""
+        lines = []
+        for number, entry in enumerate(self.entries, start=1):
+            answers = [answer.get("right") or answer["wrong"] for answer in entry["answers"]]
+            lines += [f"{number}. {entry['question']}", *(f"   ○ {answer}" for answer in answers)]
+        return "\n".join(lines), None
+
+    def __repr__(self) -> str:
+        return f"quiz: {len(self.entries)} questions"
+
+
+def quiz(notebook: str) -> Quiz:
     """The quiz of a notebook ("05"), or the questions "before" and "after": each answer is explained, and kept.
 
     Those before are not explained: their answers come back beside those after (`beliefs`).
@@ -63,7 +77,7 @@ def quiz(notebook: str) -> widgets.VBox:
         _question(number, **entry, chosen=chosen, keep=keep)
         for number, (entry, chosen) in enumerate(zip(entries, list(kept), strict=True), start=1)
     ]
-    return widgets.VBox([*questions, widgets.HTML(STYLE)], _dom_classes=("quiz",))
+    return Quiz(entries, [*questions, furnishing()])
 
 
 def beliefs() -> Box:

@@ -12,7 +12,7 @@ from rlkit_mini.agents.agent import Agent
 from rlkit_mini.evaluation.rollouts import rollout_returns
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots.curves import draw_references
-from rlkit_mini.plots.style import INK, label_axes, new_figure
+from rlkit_mini.plots.style import label_axes, new_figure
 from rlkit_workbook.panels.redrawn import Redrawn
 from rlkit_workbook.sweeps import Swept
 
@@ -110,11 +110,16 @@ class ChoosingFigure(Redrawn):
         message: two sentences, one on each way.
     """
 
-    def __init__(self, choosing: Choosing, setting: dict | None = None, references: dict | None = None) -> None:
+    rows = 1
+
+    def __init__(
+        self, choosing: Choosing, setting: dict | None = None, references: dict | None = None, titled: bool = True
+    ) -> None:
         self.choosing, order = choosing, np.argsort(-choosing.truth)
         self.order, places, budgets = order, np.arange(len(order)), choosing.grid["episodes"]
         self.figure, (left, right) = new_figure(1, 2, height=4.4)
-        self.title = self.figure.suptitle("two\nlines", x=0.012, ha="left", fontsize=11.5, color=INK, linespacing=1.4)
+        if titled:
+            self.draw_title()
         self.bars = {}
         for (way, regret), shift in zip(choosing.regret.items(), (-0.2, 0.2), strict=True):
             self.bars[way] = left.barh(places + shift, np.ones(len(order)), 0.36, color=COLORS[way])
@@ -132,7 +137,7 @@ class ChoosingFigure(Redrawn):
         label_axes(right, "What the choice costs", "episodes in all", "regret (mean of the trials)", "upper right")
         draw_references(right, references or {})
         self.show(setting or choosing.settings[0])
-        self.settle((), [*(bar for bars in self.bars.values() for bar in bars), self.now, self.title])
+        self.settle((), [*(bar for bars in self.bars.values() for bar in bars), self.now])
 
     def show(self, setting: dict) -> None:
         """Bring the figure to another budget, {"episodes": 160}."""
@@ -147,5 +152,4 @@ class ChoosingFigure(Redrawn):
             f"{choosing.regret[way][at].mean():.1f} on average"
             for way in self.bars
         ]
-        self.message = f"{setting['episodes']:,} episodes. {said[0].capitalize()};\n{said[1]}."
-        self.title.set_text(self.message)
+        self.say(f"{setting['episodes']:,} episodes. {said[0].capitalize()};\n{said[1]}.")

@@ -9,7 +9,7 @@ from rlkit_mini.evaluation.measures import bootstrap_interval, interquartile_mea
 from rlkit_mini.plots.curves import draw_references
 from rlkit_mini.plots.maps import draw_map, draw_visits, map_limits, visits_on_grid
 from rlkit_mini.plots.style import label_axes, new_figure
-from rlkit_workbook.panels.four import FourPanels
+from rlkit_workbook.panels.four import HEIGHT, FourPanels
 from rlkit_workbook.panels.redrawn import axis_label, setting_in_words
 from rlkit_workbook.sweeps import ExplorationSweep
 
@@ -21,11 +21,17 @@ class ExplorationFigure(FourPanels):
     as they are set), and coverage on the way; every scale is the same for all settings.
 
     Attributes:
-        figure: 9 x 7 inches.
+        figure: 9 x 7 inches, or 5.8 where the message stands elsewhere.
         message: two sentences: how much they have seen, and whether they found the goal.
     """
 
-    def __init__(self, sweep: ExplorationSweep, setting: dict | None = None, references: dict | None = None) -> None:
+    def __init__(
+        self,
+        sweep: ExplorationSweep,
+        setting: dict | None = None,
+        references: dict | None = None,
+        titled: bool = True,
+    ) -> None:
         self.sweep, oracle, steps = sweep, sweep.oracle, sweep.grid["steps"]
         setting = sweep.settings[0] if setting is None else setting
         (*here, evaluation), (name, values) = sweep.index(setting), next(iter(sweep.grid.items()))
@@ -34,8 +40,9 @@ class ExplorationFigure(FourPanels):
         seen = [[visits_on_grid(oracle.maze, walk[:count].positions) for walk in sweep.walks] for count in steps]
         self.seen = np.reshape(seen, (*sweep.novelty.shape[:-1], *np.shape(seen)[-2:]))  # (evaluations, *settings, ...)
         self.bonus = np.log10(np.maximum(sweep.novelty, 1e-9))  # a bonus of one's own may be 0
-        super().__init__(*new_figure(2, 2, height=7.0))
-        self.draw_title()
+        super().__init__(*new_figure(2, 2, height=7.0 if titled else HEIGHT))
+        if titled:
+            self.draw_title()
         self.visits = draw_visits(self.left, oracle.maze, sweep.walks[0].positions, np.nanmax(self.seen))
         limits = map_limits(oracle, self.bonus)
         self.new = draw_map(self.right, oracle, self.bonus[evaluation, *here], "log10 of the bonus", limits)
@@ -51,7 +58,7 @@ class ExplorationFigure(FourPanels):
             ax.set_ylim(0, min(1.0, 1.15 * sweep.coverage.max()))
             draw_references(ax, references or {})
         self.show(setting)
-        self.settle_panels(self.now, self.title)
+        self.settle_panels(self.now)
 
     def show(self, setting: dict[str, float]) -> Figure:
         """Bring the figure to another setting and time of the sweep, {"rnd_weight": 1.0, "steps": 2000}."""
@@ -68,6 +75,5 @@ class ExplorationFigure(FourPanels):
         first = (
             f"{sweep.algorithm}, {setting_in_words(setting)}: {self.means[evaluation, *here]:.0%} of the maze visited."
         )
-        self.message = f"{first}\n{np.count_nonzero(goals)} of {len(goals)} seeds have found the goal."
-        self.title.set_text(self.message)
+        self.say(f"{first}\n{np.count_nonzero(goals)} of {len(goals)} seeds have found the goal.")
         return self.figure

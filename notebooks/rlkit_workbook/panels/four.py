@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots.curves import draw_curve, draw_settings, highlight
 from rlkit_mini.plots.maps import directions, draw_arrows, draw_map
-from rlkit_mini.plots.style import INK, label_axes
+from rlkit_mini.plots.style import label_axes
 from rlkit_workbook.panels.redrawn import Redrawn
+
+HEIGHT = 5.8  # inches, without a title: picture, sentence and sliders fit a screen of 1280 x 800
 
 
 class FourPanels(Redrawn):
@@ -21,10 +23,6 @@ class FourPanels(Redrawn):
 
     def __init__(self, figure: Figure, axes: np.ndarray) -> None:
         self.figure, ((self.left, self.right), (self.below, self.beside)) = figure, axes
-
-    def draw_title(self) -> None:
-        """Room for two lines; `self.title.set_text` fills it."""
-        self.title = self.figure.suptitle("two\nlines", x=0.012, ha="left", fontsize=11.5, color=INK, linespacing=1.4)
 
     def draw_seeds(self, ax, names, numbers, label: str, place: float, **style) -> None:
         """Numbers (names, seeds) of all settings, with a box around the one at `place`; see `draw_settings`."""

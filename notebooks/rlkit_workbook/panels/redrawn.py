@@ -10,7 +10,7 @@ from PIL import Image
 
 from rlkit_mini.agents.settings import setting_label
 from rlkit_mini.oracle import Oracle
-from rlkit_mini.plots.style import label_of
+from rlkit_mini.plots.style import INK, label_of
 
 AXES = {"data": "data set", "dataset": "data set", "steps": "steps made (offline: updates)"}  # beside hyperparameters
 
@@ -25,21 +25,36 @@ class Redrawn:
 
     Attributes:
         figure: 9 inches wide.
+        message: what it shows, in two lines; its title, where it has one.
+        rows, columns: of its panels.
     """
 
     figure: Figure
+    rows, columns, title, message = 2, 2, None, ""
+
+    def draw_title(self) -> None:
+        """Room for the two lines."""
+        self.title = self.figure.suptitle("two\nlines", x=0.012, ha="left", fontsize=11.5, color=INK, linespacing=1.4)
+
+    def say(self, message: str) -> None:
+        """Let the figure say what it shows."""
+        self.message = message
+        if self.title:
+            self.title.set_text(message)
 
     def settle(self, maps, artists) -> None:
         """Fix where everything is; from now on only `artists`, and what lies on the axes `maps`, is drawn again."""
-        if self.figure.get_layout_engine():
-            self.figure.draw_without_rendering()
+        if arrange := self.figure.get_layout_engine():
+            arrange.execute(self.figure)
             self.figure.set_layout_engine("none")
+            for ax in self.figure.axes:
+                ax.apply_aspect()
         on_maps = [(*ax.images, *ax.patches, *ax.texts, *ax.collections, *ax.spines.values()) for ax in maps]
-        moving = [artist for group in on_maps for artist in group] + list(artists)
+        moving = [artist for group in on_maps for artist in group] + [*artists, *filter(None, [self.title])]
         self._moving, self._still = sorted(moving, key=lambda artist: artist.zorder), None
 
-    def to_png(self) -> bytes:
-        """The figure as it is now, 900 pixels wide: what moves is drawn again on a kept picture of what does not."""
+    def to_pixels(self) -> np.ndarray:
+        """The figure as it is now, (height, 900, 3): what moves is drawn again on a kept picture of what does not."""
         canvas = self.figure.canvas
         if self._still is None:
             for artist in self._moving:
@@ -51,13 +66,17 @@ class Redrawn:
         canvas.restore_region(self._still)
         for artist in self._moving:
             artist.draw(canvas.get_renderer())
-        return encoded(canvas)
+        return np.asarray(canvas.buffer_rgba())[..., :3]
+
+    def to_png(self) -> bytes:
+        """The figure as it is now as the bytes of a PNG file, quickly."""
+        return encoded(self.to_pixels())
 
 
-def encoded(canvas) -> bytes:
-    """What a canvas shows as the bytes of a PNG file, quickly."""
+def encoded(pixels: np.ndarray) -> bytes:
+    """Pixels (height, width, 3) as the bytes of a PNG file, quickly."""
     file = io.BytesIO()
-    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(file, "png", compress_level=1)
+    Image.fromarray(pixels).save(file, "png", compress_level=1)
     return file.getvalue()
 
 

@@ -9,7 +9,7 @@ from rlkit_mini.evaluation.measures import bootstrap_interval, interquartile_mea
 from rlkit_mini.plots.curves import draw_references
 from rlkit_mini.plots.maps import map_limits
 from rlkit_mini.plots.style import RETURN, label_axes, label_of, new_figure
-from rlkit_workbook.panels.four import LearnerPanels
+from rlkit_workbook.panels.four import HEIGHT, LearnerPanels
 from rlkit_workbook.panels.redrawn import axis_label, in_words, setting_in_words
 from rlkit_workbook.sweeps import Sweep
 
@@ -21,18 +21,21 @@ class SweepFigure(LearnerPanels):
     and the learning curve; every scale is the same for all settings.
 
     Attributes:
-        figure: 9 x 7 inches.
+        figure: 9 x 7 inches, or 5.8 where the message stands elsewhere.
         message: two sentences: how well it acts, and whether it knows.
     """
 
-    def __init__(self, sweep: Sweep, setting: dict[str, float] | None = None, references: dict | None = None) -> None:
+    def __init__(
+        self, sweep: Sweep, setting: dict[str, float] | None = None, references: dict | None = None, titled: bool = True
+    ) -> None:
         self.sweep, oracle, best = sweep, sweep.oracle, sweep.oracle.optimal_return
         setting = sweep.settings[0] if setting is None else setting
         here, (name, values) = sweep.index(setting), next(iter(sweep.grid.items()))
         self.means = interquartile_mean(sweep.returns)  # (evaluations, *settings)
         upright = sum(map(len, map(label_of, values))) > 50  # so many letters do not fit side by side
-        super().__init__(*new_figure(2, 2, height=8.0 if upright else 7.0))
-        self.draw_title()
+        super().__init__(*new_figure(2, 2, height=(7.0 if titled else HEIGHT) + upright))
+        if titled:
+            self.draw_title()
         learns_values = not np.isnan(sweep.overestimation).any()
         errors = map_limits(oracle, sweep.overestimation, centred=True) if learns_values else (-1, 1)
         self.draw_maps(oracle, sweep.algorithm, learns_values, map_limits(oracle, sweep.values), errors)
@@ -49,7 +52,7 @@ class SweepFigure(LearnerPanels):
             ax.set_ylim(sweep.returns.min() - 0.06 * (best - sweep.returns.min()), 0.9 * best)
             draw_references(ax, {"J*": best} | (references or {}))
         self.show(setting)
-        self.settle_panels(self.title)
+        self.settle_panels()
 
     def show(self, setting: dict[str, float]) -> Figure:
         """Bring the figure to another setting of the sweep, {"alpha": 1.0}."""
@@ -61,6 +64,5 @@ class SweepFigure(LearnerPanels):
         self.show_way(sweep.updates_at(here), self.means[:, *here], bootstrap_interval(sweep.returns[:, *here]))
         starts = np.median(sweep.believed_start[here]), np.median(sweep.true_start[here])
         who = f"{sweep.algorithm}, {setting_in_words(setting)}"
-        self.message = in_words(who, sweep.oracle, self.means[-1, *here], *starts)
-        self.title.set_text(self.message)
+        self.say(in_words(who, sweep.oracle, self.means[-1, *here], *starts))
         return self.figure

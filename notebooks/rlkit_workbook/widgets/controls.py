@@ -7,38 +7,13 @@ import html
 from collections.abc import Callable
 
 import ipywidgets as widgets
+import numpy as np
 
 from rlkit_mini.mazes import Maze, block_size, blocks
 from rlkit_workbook.panels.redrawn import axis_label, encoded
+from rlkit_workbook.panels.tiles import cuts, in_rows, tile
 from rlkit_workbook.widgets.live import LIMITS, steps_of
 
-STYLE = """<style>
-.rlkit-panel .widget-label { min-width: 0 }
-.rlkit-number .widget-text { width: 6em } /* its label is read out; the slider's shows it */
-.rlkit-number .widget-text label { position: absolute; clip-path: inset(50%); width: 1px; height: 1px }
-.rlkit-status { min-height: 3em } .rlkit-status .widget-html-content { line-height: 1.5; font-size: 14px }
-.rlkit-status .rlkit-error { border-left: 4px solid #d55e00; padding-left: .6em }
-.rlkit-changed { border-left: 4px solid #0072b2 }
-.rlkit-wrong input { outline: 2px solid #d55e00 }
-.rlkit-code pre { padding: .6em; line-height: 1.4; overflow-x: auto; border: 1px solid #bdbdbd }
-.rlkit-code pre { font-family: monospace; white-space: pre; user-select: all }
-.rlkit-old { opacity: .4 } .rlkit-link { display: none } [data-voila] .rlkit-link { display: block }
-.rlkit-link a { color: var(--jp-content-link-color, #0072b2); text-decoration: underline }
-.rlkit-runs .widget-html-content { overflow-x: auto }
-.rlkit-runs table { border-collapse: collapse; white-space: nowrap }
-.rlkit-runs td, .rlkit-runs th { padding: .15em .8em; border: 0 }
-.rlkit-panel .jupyter-widgets-disconnected::before { display: none } /* one sentence, not an icon on every control */
-.rlkit-panel.jupyter-widgets-disconnected::before { font: inherit; color: inherit; align-self: stretch; padding: .6em;
-  border-left: 4px solid #d55e00; content: "The kernel of this panel has ended, and what it held is lost. "
-  "In a notebook: run all cells again. In the app: load the page again." }
-.rlkit-map { position: relative; width: 900px; max-width: 100%; overflow: visible }
-.rlkit-map .widget-image { width: 100%; margin: 0; display: block }
-.rlkit-places { position: absolute; margin: 0; padding: 0; overflow: visible }
-.rlkit-places > * { margin: 0; padding: 0; width: auto; height: auto; min-width: 0; line-height: 1 }
-.rlkit-places button { background: transparent; color: transparent; border: 0; overflow: hidden; cursor: crosshair }
-.rlkit-places button:is(:hover, :focus-visible) { outline: 3px solid #d55e00; outline-offset: -3px; box-shadow: none }
-.rlkit-places button:hover { background: rgba(255, 255, 255, .35) }
-</style>"""
 
 
 class NumberField(widgets.HBox):
@@ -137,7 +112,11 @@ class AlternativeText(widgets.HTML):
 
     def say(self, words: str) -> None:
         words = html.escape(" ".join(words.split()))
-        tell = "this.closest('.widget-box').querySelector('.widget-image').alt = this.alt"
+        tell = (
+            "(function tell(words, tries) { const box = words.closest('.widget-box');"
+            " if (box) box.querySelector('.widget-image').alt = words.alt;"
+            " else if (tries) requestAnimationFrame(() => tell(words, tries - 1)); })(this, 100)"
+        )  # the words may be there before they are on the page
         self.value = f'<img hidden src="data:," alt="{words}" onerror="{tell}">'
 
 
@@ -158,31 +137,44 @@ class Status(widgets.HTML):
 
 
 class PlaceMap(widgets.Box):
-    """A picture in which the free blocks of a maze are buttons: for the pointer, and for Tab and Enter.
+    """A figure whose map has the free blocks of a maze as buttons: for the pointer, and for arrow keys and Enter.
 
     Attributes:
+        picture, rest: the map, and what the figure has beside it; a narrow page puts one under the other.
         places: centre of a block, in cells -> its button.
     """
 
     def __init__(self, name: str, on_place: Callable[[tuple[float, float]], None]) -> None:
-        self.picture, self._on_place, self._maze, self.places = picture(name), on_place, None, {}
+        self.picture, self.rest, self.places = picture(name), widgets.HTML(), {}
+        self._on_place, self._maze = on_place, None
         self.alternative = AlternativeText()
         self.overlay = widgets.GridBox(_dom_classes=("rlkit-places",))
-        super().__init__(
-            [self.picture, self.overlay, self.alternative], _dom_classes=("rlkit-map", f"rlkit-{name}-map")
-        )
+        self.itself = widgets.Box([self.picture, self.overlay, self.alternative], _dom_classes=("rlkit-itself",))
+        super().__init__([self.itself, self.rest], _dom_classes=("rlkit-map", f"rlkit-{name}-map"))
 
-    def show(self, maze: Maze, words: str, figure, ax) -> None:
-        """Put a figure there whose `ax` shows the maze, and whose alternative text is `words`."""
+    def show(self, maze: Maze, words: str, figure, ax, chosen: tuple[float, float] | None = None) -> None:
+        """Put a figure there whose `ax`, the first, shows the maze, and whose alternative text is `words`.
+
+        Args:
+            chosen: the place that counts as pressed.
+        """
         self.alternative.say(words)
         figure.canvas.draw()
-        self.picture.value = encoded(figure.canvas)
+        self.pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+        (row,), width = cuts(self.pixels, 1, ax.get_gridspec().ncols), self.pixels.shape[1]
+        edge = row[0][1].stop
+        self.picture.value, self.itself.layout.flex = encoded(self.pixels[row[0]]), f"{edge} 1 0"
+        titles = [panel.get_title(loc="left") for panel in figure.axes]
+        beside = [tile(self.pixels[cut], title) for cut, title in zip(row[1:], titles[1:], strict=True)]
+        self.rest.value, self.rest.layout.flex = in_rows([beside]), f"{width - edge} 1 0"
         box = ax.get_position()
-        at = {"left": box.x0, "top": 1 - box.y1, "width": box.width, "height": box.height}
+        at = {"left": box.x0 * width / edge, "top": 1 - box.y1, "width": box.width * width / edge, "height": box.height}
         for side, share in at.items():
             setattr(self.overlay.layout, side, f"{100 * share:.3f}%")
         if maze is not self._maze:
             self._lay_out(maze)
+        for place, button in self.places.items():
+            (button.add_class if place == chosen else button.remove_class)("rlkit-chosen")
 
     def _lay_out(self, maze: Maze) -> None:
         size, wall = block_size(maze), widgets.Box()

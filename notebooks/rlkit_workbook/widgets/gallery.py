@@ -5,15 +5,14 @@ from __future__ import annotations
 import functools
 import threading
 
-import ipywidgets as widgets
-
 from rlkit_mini.names import Catalogue
+from rlkit_workbook.panels.shown import Panel
 from rlkit_workbook.sweeps import Gallery
-from rlkit_workbook.widgets.controls import choice, in_turn
+from rlkit_workbook.widgets.controls import choice, in_turn, rows_of
 from rlkit_workbook.widgets.scrubbing import Scrub
 
 
-class GalleryPanel(widgets.VBox):
+class GalleryPanel(Panel):
     """Two choices, and under them the sliders and the figure of the sweep that they name.
 
     Attributes:
@@ -51,7 +50,10 @@ class GalleryPanel(widgets.VBox):
         self.scrub = self._scrub_of(name)
         for key, value in self._kept(name).items():
             self.scrub.sliders[key].value = value
-        self.children = [widgets.HBox([self.maze, self.algorithm]), self.scrub]
+        self.children = [rows_of(self.maze, self.algorithm), self.scrub]
+
+    def still(self) -> tuple[str, bytes]:
+        return self.scrub.still()
 
     def __repr__(self) -> str:
         return f"gallery: {len(self.gallery)} sweeps, at {self.maze.value} {self.algorithm.value}"

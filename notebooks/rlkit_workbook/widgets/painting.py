@@ -11,7 +11,9 @@ from rlkit_mini.evaluation.measures import coverage
 from rlkit_mini.mazes import MAZES, in_block
 from rlkit_mini.names import Catalogue
 from rlkit_mini.oracle import shared_oracle
-from rlkit_workbook.widgets.controls import STYLE, NumberField, PlaceMap, Status, button, choice, in_turn, rows_of
+from rlkit_workbook.panels.shown import Panel, furnishing
+from rlkit_workbook.panels.tiles import in_palette
+from rlkit_workbook.widgets.controls import NumberField, PlaceMap, Status, button, choice, in_turn, rows_of
 from rlkit_workbook.widgets.live_figures import draw_painting
 from rlkit_workbook.widgets.paint import EPISODES, paint
 from rlkit_workbook.widgets.training import LiveTrainer
@@ -20,7 +22,7 @@ MOST_WAYPOINTS = 12
 NOISE, COUNTS = (0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1), (1, 2, 5, 10, 20, 50, EPISODES)
 
 
-class DataPainter(widgets.VBox):
+class DataPainter(Panel):
     """Each click on the map adds a waypoint (or moves the start), and the data is collected again at once.
 
     Attributes:
@@ -57,10 +59,13 @@ class DataPainter(widgets.VBox):
             rows_of(*self.buttons.values()),
             self.status,
             self.map,
-            widgets.HTML(STYLE),
+            furnishing(),
         )
         super().__init__(children, _dom_classes=("rlkit-panel", "rlkit-painter"))
         self.clear()
+
+    def still(self) -> tuple[str, bytes]:
+        return self.status.words, in_palette(self.map.pixels)
 
     def __repr__(self) -> str:
         return "data painter"

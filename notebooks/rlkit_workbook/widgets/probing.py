@@ -14,31 +14,43 @@ from rlkit_mini.mazes import blocks, in_block
 from rlkit_mini.oracle import shared_oracle
 from rlkit_mini.pointmass import ACTION_NAMES
 from rlkit_mini.tables import Table
-from rlkit_workbook.widgets.controls import STYLE, PlaceMap, Status, button, choice, in_turn, rows_of
-from rlkit_workbook.widgets.live_figures import actions_at, draw_probe
+from rlkit_workbook.panels.shown import Panel, furnishing
+from rlkit_workbook.panels.tiles import in_palette
+from rlkit_workbook.widgets.controls import PlaceMap, Status, button, choice, in_turn, rows_of
+from rlkit_workbook.widgets.live_figures import actions_at, carriers, draw_probe
 from rlkit_workbook.widgets.training import LiveTrainer
 
 COLUMNS = {"tried": "times in the data", "believed": "believed Q", "true": "true Q of the policy", "best": "Q*"}
 
 
-class Probe(widgets.VBox):
+class Probe(Panel):
     """One place of a maze: how often a data set has each action there, what an agent believes, and what is true.
 
     Attributes:
         place: the centre of the chosen block, in cells.
+        action: the choice of one whose value's origin the map shows; None shows the visits.
         map, status, table: what is shown.
     """
 
     def __init__(self, *controls) -> None:
         self.place, self.turn = None, threading.RLock()
         self.status, self.map = Status(), PlaceMap("probe", self.look)
+        self.action = widgets.ToggleButtons(
+            options=[("none", None), *((name, number) for number, name in enumerate(ACTION_NAMES))],
+            description="trace the value of",
+            style={"button_width": "auto", "description_width": "auto"},
+        )
+        self.action.observe(lambda _: self.look(), "value")
         self.table = widgets.HTML(_dom_classes=("rlkit-runs",))
-        children = (rows_of(*controls), self.status, self.map, self.table, widgets.HTML(STYLE))
+        children = (rows_of(*controls, self.action), self.status, self.map, self.table, furnishing())
         super().__init__(children, _dom_classes=("rlkit-panel", "rlkit-probe"))
         self.look()
 
     def __repr__(self) -> str:
         return "probe"
+
+    def still(self) -> tuple[str, bytes]:
+        return self.status.words, in_palette(self.map.pixels)
 
     def subject(self) -> tuple[str, Transitions, Judgement | None]:
         """What is looked at, in words; its data; and the judgement on what was learnt, None before anything was."""
@@ -67,9 +79,17 @@ class Probe(widgets.VBox):
         self.table.value = Table(rows)._repr_html_()
         never = [action for action, count in zip(ACTION_NAMES, facts["tried"], strict=True) if not count]
         words = f"never tried there: {', '.join(never)}" if never else "every action was tried there"
-        self.status.say(f"{whose}; place x {self.place[0]:g}, y {self.place[1]:g}: {words}.")
+        said, carried = f"{whose}; place x {self.place[0]:g}, y {self.place[1]:g}: {words}.", None
+        if self.action.value is not None:
+            carried = carriers(oracle, data, self.place, self.action.value, judged)
+            name = ACTION_NAMES[self.action.value]
+            said += (
+                f"\n{carried[1].sum():.0%} of the value of {name} hangs on actions that the data never has where its "
+                "paths lead (crosses); lines are the stored steps that carry it."
+            )
+        self.status.say(said)
         told = f"Map and bars: {self.status.words} The table below has the numbers."
-        self.map.show(maze, told, *draw_probe(oracle, data, self.place, judged))
+        self.map.show(maze, told, *draw_probe(oracle, data, self.place, judged, carried), self.place)
 
 
 class TrainerProbe(Probe):
@@ -77,7 +97,7 @@ class TrainerProbe(Probe):
 
     def __init__(self, trainer: LiveTrainer) -> None:
         self.trainer = trainer
-        super().__init__(button("Look again", "at the trainer's run or data set as it is now", self.look))
+        super().__init__(button("Look at the run again", "at the trainer's run or data set as it is now", self.look))
         trainer.on_end.append(lambda run: self.look())
 
     def subject(self) -> tuple[str, Transitions, Judgement | None]:

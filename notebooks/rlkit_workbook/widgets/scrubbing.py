@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
+import math
 import threading
+from collections.abc import Callable
 
 import ipywidgets as widgets
+import numpy as np
 
 from rlkit_mini.plots.style import label_of
 from rlkit_workbook.panels.choosing import Choosing, ChoosingFigure
 from rlkit_workbook.panels.exploration import ExplorationFigure
 from rlkit_workbook.panels.redrawn import axis_label
+from rlkit_workbook.panels.shown import Panel, furnishing
 from rlkit_workbook.panels.sweep import SweepFigure
+from rlkit_workbook.panels.tiles import Tiles, in_palette
+from rlkit_workbook.panels.walks import walks_in_svg
 from rlkit_workbook.sweeps import ExplorationSweep, Sweep
-from rlkit_workbook.widgets.controls import AlternativeText, in_turn, picture
+from rlkit_workbook.widgets.controls import in_turn
 
 FIGURES = {Sweep: SweepFigure, ExplorationSweep: ExplorationFigure, Choosing: ChoosingFigure}
+MOST = 64  # settings of which all pictures are drawn ahead, for the browser to choose from
+PLAYED = ("steps", "updates", "episodes", "size")  # the last words of what grows: training time, or data
+WALKS = '<label><input type="checkbox" class="rlkit-walk"> five real episodes of the agent</label>'
 
 
-class Scrub(widgets.VBox):
+class Scrub(Panel):
     """One slider a swept hyperparameter (or joined name), and the sweep's figure at the chosen setting.
+
+    Of up to `MOST` settings every picture is a widget of its own, and the browser shows the one that the sliders are
+    at; the kernel draws them while it is idle. Of more settings, it draws those that are asked for, once.
 
     Attributes:
         sliders: name -> slider; `view.sliders["alpha"].value = 1.0` moves it.
-        picture: the figure as a PNG, `picture.value`.
-        caption: what the figure says in words, for those who cannot see it.
+        picture: the widget with the figure's panels, `picture.value`; caption: that with what the figure says.
     """
 
     def __init__(
@@ -36,22 +48,47 @@ class Scrub(widgets.VBox):
         if not sweep.grid:
             raise ValueError("nothing was swept; give the agent a list, such as CQL(alpha=[0, 0.1, 1])")
         setting = {name: values[0] for name, values in sweep.grid.items()} | (setting or {})
-        self.sweep, self._figure, self.turn = sweep, FIGURES[type(sweep)](sweep, setting, references), threading.RLock()
+        self.sweep, self._references, self.turn = sweep, references, threading.RLock()
+        self._figure = FIGURES[type(sweep)](sweep, setting, references, titled=False)
+        self._tiles, self._seen = Tiles(self._figure), {}
         self.sliders = {name: self._slider(name, values, setting[name]) for name, values in sweep.grid.items()}
-        self.picture, self._alternative = picture("scrub"), AlternativeText()
-        self.caption = widgets.HTML(_dom_classes=("rlkit-scrub-caption",))
-        children = (*self.sliders.values(), self.picture, self._alternative, self.caption)
-        super().__init__(children, _dom_classes=("rlkit-scrub",))
+        shape = tuple(map(len, sweep.grid.values()))
+        self._ahead = math.prod(shape) <= MOST
+        self._words, self._views = (self._leaves(shape if self._ahead else (), of) for of in ("", self._tiles.blank))
+        words, views = (self._stack(each, list(self.sliders.values())) for each in (self._words, self._views))
+        words.add_class("rlkit-words")
+        pictures = widgets.Box([views], _dom_classes=("rlkit-pictures",))
+        beside = widgets.VBox([self._controls(), pictures], _dom_classes=("rlkit-beside",))
+        super().__init__([words, beside, furnishing()], _dom_classes=("rlkit-panel", "rlkit-scrub"))
         self._show()
+        if self._ahead:
+            while_idle(self._draw_one)
 
     @property
     def setting(self) -> dict:
         return {name: slider.value for name, slider in self.sliders.items()}
 
     @property
+    def picture(self) -> widgets.HTML:
+        return self._views[self._leaf(self._here)]
+
+    @property
+    def caption(self) -> widgets.HTML:
+        return self._words[self._leaf(self._here)]
+
+    @property
     def figure(self):
-        """The figure at the chosen setting, for `save_figure`; the slider goes on drawing on it."""
-        return self._figure.figure
+        """A figure at the chosen setting, for `save_figure`."""
+        return FIGURES[type(self.sweep)](self.sweep, self.setting, self._references).figure
+
+    @in_turn
+    def still(self) -> tuple[str, bytes]:
+        self._figure.show(self.setting)
+        return self._figure.message, in_palette(self._figure.to_pixels())
+
+    @property
+    def _here(self) -> tuple[int, ...]:
+        return tuple(slider.index for slider in self.sliders.values())
 
     def _slider(self, name: str, values: list, value) -> widgets.SelectionSlider:
         slider = widgets.SelectionSlider(
@@ -61,24 +98,96 @@ class Scrub(widgets.VBox):
             tooltip=f"{axis_label(name, self.sweep.algorithm)}: drag, or use the arrow keys",
             continuous_update=True,
             style={"description_width": "7em"},
-            layout=widgets.Layout(width="600px", max_width="100%"),
         )
         slider.add_class(f"rlkit-scrub-{name.replace(' ', '-')}")
         slider.observe(self._show, "value")
         return slider
 
+    @staticmethod
+    def _leaves(shape: tuple[int, ...], value: str) -> np.ndarray:
+        """A widget per setting, which hold the same at first; all share one layout and style, which are models too."""
+        leaves, layout, style = np.empty(shape, dtype=object), widgets.Layout(), widgets.HTML().style
+        for place in np.ndindex(shape):
+            leaves[place] = widgets.HTML(value, layout=layout, style=style)
+        return leaves
+
+    def _leaf(self, place: tuple[int, ...]) -> tuple[int, ...]:
+        """Which widget shows a setting."""
+        return place if self._ahead else ()
+
+    def _controls(self) -> widgets.Box:
+        """The sliders, what grows with a button that plays it, and what shows the agent's walk."""
+        rows = []
+        for name, slider in self.sliders.items():
+            row = [slider]
+            if name.split()[-1] in PLAYED:
+                play = widgets.Play(slider.index, max=len(slider.options) - 1, interval=600, show_repeat=False)
+                widgets.jslink((play, "value"), (slider, "index"))
+                row.append(play)
+            rows.append(widgets.HBox(row))
+        rows += [widgets.HTML(WALKS)] if isinstance(self.sweep, Sweep) else []
+        return widgets.Box(rows, _dom_classes=("rlkit-controls",))
+
+    def _stack(self, leaves: np.ndarray, sliders: list) -> widgets.Widget:
+        """Leaves (*settings), as stacks in stacks of which the browser shows the one that the sliders are at."""
+        if not leaves.ndim:
+            return leaves.item()
+        children = [self._stack(each, sliders[1:]) for each in map(np.asarray, leaves)]
+        stack = widgets.Stack(children, selected_index=sliders[0].index)
+        widgets.jsdlink((sliders[0], "index"), (stack, "selected_index"))
+        return stack
+
     @in_turn
     def _show(self, _change=None) -> None:
-        self._figure.show(self.setting)
-        self.picture.value = self._figure.to_png()
-        self._alternative.say(f"Maps and curves. {self._figure.message}")
-        words = html.escape(self._figure.message.replace("\n", " "))
-        self.caption.value = f'<div role="status" style="font-size:85%;opacity:0.7;line-height:1.4">{words}</div>'
+        self._fill(self._here)
+
+    @in_turn
+    def _draw_one(self) -> bool:
+        """Draw one of the settings not drawn yet, the closest; whether there was one."""
+        missing = [place for place in np.ndindex(self._views.shape) if place not in self._seen]
+        if missing:
+            here = np.array(self._here)
+            self._fill(min(missing, key=lambda place: np.abs(here - place).sum()))
+        return bool(missing)
+
+    def draw_all(self) -> None:
+        """Draw whatever setting is not drawn yet, as a page without a kernel needs it."""
+        while self._ahead and self._draw_one():
+            pass
+
+    def _fill(self, place: tuple[int, ...]) -> None:
+        """Let the leaves of a setting show it."""
+        if place not in self._seen:
+            self._seen[place] = self._drawn(place)
+        leaf = self._leaf(place)
+        self._words[leaf].value, self._views[leaf].value = self._seen[place]
+
+    def _drawn(self, place: tuple[int, ...]) -> tuple[str, str]:
+        """The message of a setting, and its figure with the agent's walk, as HTML."""
+        sweep, figure, walk = self.sweep, self._figure, ""
+        figure.show({name: values[at] for (name, values), at in zip(sweep.grid.items(), place, strict=True)})
+        if isinstance(sweep, Sweep):
+            walk = walks_in_svg(sweep.oracle, sweep.policy[place], figure.left)
+        return html.escape(figure.message).replace("\n", "<br>"), self._tiles.to_html(walk)
 
     def __repr__(self) -> str:
         return f"scrub slider: {self.sweep.algorithm}, " + ", ".join(
             f"{name} in [{', '.join(map(label_of, values))}]" for name, values in self.sweep.grid.items()
         )
+
+
+def while_idle(step: Callable[[], bool]) -> None:
+    """Call `step` whenever the kernel has had a moment for other things, until it has nothing left to do."""
+
+    def go() -> None:
+        if step():
+            loop.call_later(0.01, go)
+
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # no kernel: what is asked for is drawn
+        return
+    loop.call_later(0.01, go)
 
 
 def scrub(

@@ -15,8 +15,8 @@ from rlkit_mini.data.sets import list_datasets
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.names import Catalogue
 from rlkit_mini.tables import Table, with_interval
+from rlkit_workbook.panels.shown import Panel, furnishing
 from rlkit_workbook.widgets.controls import (
-    STYLE,
     AlternativeText,
     NumberField,
     Status,
@@ -37,7 +37,7 @@ COPIES = "getSelection().selectAllChildren(this.nextElementSibling); document.ex
 COPY = f"""<button class="jupyter-button" onclick="{COPIES}; this.textContent = 'Copied'">Copy</button>"""
 
 
-class LiveTrainer(widgets.VBox):
+class LiveTrainer(Panel):
     """Trains in the background, while the kernel goes on answering.
 
     Train goes on with a run that was stopped, or begins anew where a setting has changed; what it trains meanwhile is
@@ -83,7 +83,7 @@ class LiveTrainer(widgets.VBox):
             self._alternative,
             self.table,
             rows_of(self.line, self.link),
-            widgets.HTML(STYLE),
+            furnishing(),
         )
         super().__init__(children, _dom_classes=("rlkit-panel", "rlkit-live"))
 
@@ -117,6 +117,9 @@ class LiveTrainer(widgets.VBox):
         self.line.add_class("rlkit-line")
         self.line.observe(self._read, "value")
         self.link = widgets.HTML(_dom_classes=("rlkit-link",))
+
+    def still(self) -> tuple[str, bytes | None]:
+        return self.status.words, self.picture.value or None
 
     def __repr__(self) -> str:
         return "live trainer"

@@ -1,0 +1,38 @@
+"""What a panel leaves in a notebook for readers without a kernel: its words, and its picture."""
+
+from __future__ import annotations
+
+import html
+from importlib.resources import files
+
+import ipywidgets as widgets
+from IPython.display import display
+
+
+class Panel(widgets.VBox):
+    """A box of widgets that also says, and shows, what it shows now: on GitHub, in a page, in a notebook opened again.
+
+    Words and picture are outputs of their own, which the panel's style hides where the panel itself is alive.
+    """
+
+    invitation = "Run this cell to move it."
+
+    def still(self) -> tuple[str, bytes | None]:
+        """What it says in words, and the bytes of a PNG file where there is a picture."""
+        raise NotImplementedError
+
+    def _ipython_display_(self) -> None:
+        words, picture = self.still()
+        said = f"{words}\n{self.invitation}".strip()
+        lines = f'<p class="rlkit-still" style="white-space:pre-line">{html.escape(said)}</p>'
+        display({"text/html": lines, "text/plain": said}, raw=True)
+        if picture:
+            display({"image/png": picture, "text/plain": repr(self)}, raw=True)
+        display(self._repr_mimebundle_(), raw=True)
+
+
+def furnishing() -> widgets.HTML:
+    """What every panel holds besides: its style, and names and keys for those who see no picture or use no pointer."""
+    style, script = (files(__package__).joinpath(f"panel.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    hidden = f'<img hidden alt="" src="data:," onerror="{html.escape(script)}">'
+    return widgets.HTML(f"<style>{style}</style>{hidden}", layout=widgets.Layout(margin="0", height="0"))
