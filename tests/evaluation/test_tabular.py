@@ -55,6 +55,53 @@ def test_optimistic_pairs_without_data_are_what_a_table_goes_for(chain):
     np.testing.assert_allclose(q_values[:2, :2], [[-1, -1], [-1, -1]])
 
 
+def test_what_a_value_comes_from_is_solved_by_hand(chain):
+    # Right from cell 0 to 1; there the policy goes right or tries action 2, half each; in 2 it tries action 2
+    first, policy = np.zeros((3, 5)), np.zeros((3, 5))
+    first[0, 1] = 1
+    policy[0, 1] = policy[2, 2] = 1
+    policy[1, [1, 2]] = 0.5
+    # 1 is visited 0.9 each time 0 is left; half the steps right slip back: x1 = 0.9 (1 + x0), x0 = x2 = 0.9 * x1 / 4
+    visits = 0.9 / (1 - 0.9 * 0.9 / 4)
+    weights = chain.support(first, policy)
+    np.testing.assert_allclose(weights[0], [0, 1 + 0.225 * visits, 0, 0, 0])
+    np.testing.assert_allclose(weights[1], [0, visits / 2, visits / 2, 0, 0])
+    np.testing.assert_allclose(weights[2], [0, 0, 0.225 * visits, 0, 0])
+
+
+@pytest.mark.parametrize("unseen", [0.0, -7.0])
+def test_a_value_is_its_rewards_and_the_untried_values_by_these_weights(chain, unseen):
+    policy = np.random.default_rng(0).dirichlet(np.ones(5), size=3)
+    q_values = np.full((3, 5), unseen)  # stays where there is no data
+    for _ in range(600):
+        q_values = fqe_backup(q_values, *STEPS, policy, 0.9)
+    for cell, action in np.ndindex(3, 5):
+        first = np.zeros((3, 5))
+        first[cell, action] = 1
+        weights, seen = chain.support(first, policy), chain.counts > 0
+        whole = (weights * chain.rewards)[seen].sum() + unseen * weights[~seen].sum()
+        np.testing.assert_allclose(whole, q_values[cell, action])
+
+
+def test_the_share_on_untried_actions_is_how_discounted_walks_end(chain):
+    policy = np.random.default_rng(1).dirichlet(np.ones(5), size=3)
+    rng, ends = np.random.default_rng(2), []
+    for _ in range(20_000):
+        cell, action, weight = 0, 1, 1.0
+        while chain.counts[cell, action]:
+            (steps,) = np.nonzero((cell == CELLS) & (action == ACTIONS))
+            step, weight = rng.choice(steps), 0.9 * weight
+            if TERMINATIONS[step]:
+                weight = 0.0
+                break
+            cell = NEXT_CELLS[step]
+            action = rng.choice(5, p=policy[cell])
+        ends.append(weight)
+    first = np.zeros((3, 5))
+    first[0, 1] = 1
+    assert chain.support(first, policy)[chain.counts == 0].sum() == pytest.approx(np.mean(ends), abs=0.01)
+
+
 def behaviours_q(mdp):
     """Q of the behaviour policy by solving its linear equations; every cell has data."""
     shape, behaviour = mdp.counts.shape, mdp.behaviour

@@ -315,10 +315,10 @@ def test_the_probe_looks_at_trained_agents_as_at_live_ones():
     assert view.status.words.startswith("untrained; place x 0.5, y 0.5: ")
     assert "believed Q" not in view.table.value, "a clone believes nothing"
     view.map.places[5.5, 2.5].click()
-    first = view.map.picture.value
+    first = view.map.rest.value
     view.agent.value = "CQL"
     assert view.status.words.startswith("CQL; place x 5.5, y 2.5: "), "the place stays"
-    assert view.map.picture.value != first
+    assert view.map.rest.value != first
     facts = actions_at(shared_oracle(MAZES["medium"]), tiny_data(), (5.5, 2.5), judged)
     assert f"{facts['believed'][2]:.1f}</td>" in view.table.value
     assert f"{facts['true'][2]:.1f}</td>" in view.table.value
