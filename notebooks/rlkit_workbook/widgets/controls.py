@@ -15,7 +15,6 @@ from rlkit_workbook.panels.tiles import cuts, in_rows, tile
 from rlkit_workbook.widgets.live import LIMITS, steps_of
 
 
-
 class NumberField(widgets.HBox):
     """A number on a slider of round steps, which may also be typed; what is typed counts, also beyond the slider.
 
