@@ -19,14 +19,13 @@ def test_a_quiz_has_three_questions_with_one_right_answer_each(notebook):
 @pytest.mark.parametrize("notebook", QUIZZES)
 def test_choosing_an_answer_explains_it(notebook):
     for entry, question in zip(QUIZZES[notebook], quiz(notebook).children[:3], strict=True):
-        choice, explanation = question.children
-        assert choice.value is None
+        choice, verdicts = question.children
+        assert (choice.index, verdicts.selected_index) == (None, None)
         assert entry["question"] in choice.description
-        assert explanation.value == ""
-        for answer in entry["answers"]:
-            choice.value = answer.get("right") or answer["wrong"]
-            assert answer["why"] in explanation.value
-            assert ("✓ Right." in explanation.value) == ("right" in answer)
+        assert list(choice.options) == [answer.get("right") or answer["wrong"] for answer in entry["answers"]]
+        for answer, verdict in zip(entry["answers"], verdicts.children, strict=True):
+            assert answer["why"] in verdict.value
+            assert ("✓ Right." in verdict.value) == ("right" in answer)
 
 
 def test_the_right_answer_is_not_always_in_the_same_place():

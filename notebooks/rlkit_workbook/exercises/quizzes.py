@@ -22,22 +22,20 @@ BELIEFS = _questions("beliefs")  # before the course, and in other words after i
 
 
 def _question(number: int, question: str, answers: list[dict], chosen: str | None, keep) -> widgets.VBox:
-    verdicts = {
+    said = {
         a.get("right") or a["wrong"]: ("✓ Right." if "right" in a else "✗ Not quite.", a.get("why")) for a in answers
     }
-    value = chosen if chosen in verdicts else None
-    choice = widgets.RadioButtons(options=list(verdicts), value=None, description=f"{number}. {question}")
-    explanation = widgets.HTML()
+    value = chosen if chosen in said else None
+    choice = widgets.RadioButtons(options=list(said), value=value, description=f"{number}. {question}")
+    verdicts = widgets.Stack([widgets.HTML(_verdict(*each)) for each in said.values()], selected_index=choice.index)
+    widgets.jslink((choice, "index"), (verdicts, "selected_index"))  # answers in the browser, without a kernel too
+    choice.observe(lambda change: keep(number, change.new), "value")
+    return widgets.VBox([choice, verdicts])
 
-    def explain(change) -> None:
-        verdict, why = verdicts[change.new]
-        words = f"<strong>{verdict}</strong> {why}" if why else "Kept. You will see it again."
-        explanation.value = f'<div role="status" class="explanation">{words}</div>'
-        keep(number, change.new)
 
-    choice.observe(explain, "value")
-    choice.value = value
-    return widgets.VBox([choice, explanation])
+def _verdict(verdict: str, why: str | None) -> str:
+    words = f"<strong>{verdict}</strong> {why}" if why else "Kept. You will see it again."
+    return f'<div role="status" class="explanation">{words}</div>'
 
 
 class Quiz(Panel):
