@@ -1,6 +1,7 @@
 # make lab: set everything up and open the first notebook (further options: make lab LAB=--no-browser).
 # make app: set everything up and serve the playground without its code (further options: make app APP=--port=9000).
 # make test: set everything up and check everything; make test-slow: what takes longer.
+# make site: build the workbook as pages that any static host serves (make -j2 site: on two cores).
 PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
@@ -8,7 +9,7 @@ STUDENT := student
 export OMP_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: setup lab app test test-slow coverage lint claims replicate notebooks student datasets peer-jax clean
+.PHONY: setup lab app test test-slow coverage lint claims replicate notebooks student site datasets peer-jax clean
 
 setup: .venv/ready
 
@@ -72,6 +73,33 @@ student: setup
 	$(BIN)/jupyter nbconvert --log-level=WARN --to notebook --ClearOutputPreprocessor.enabled=True \
 		--output-dir="$(STUDENT)" $(NOTEBOOKS)
 
+# The workbook as a site in build/site: every notebook is run, some six minutes of one core; again only where it changed
+RUN := $(NOTEBOOKS:%=build/run/%)
+NPM := @jupyter-widgets/html-manager@1.0.15 requirejs@2.3.8 mathjax@3.2.2 axe-core@4.14.1
+site: .venv-site/ready build/npm/ready $(RUN)
+	.venv-site/bin/python notebooks/site/stage.py $(RUN)
+	rm -rf build/site
+	.venv-site/bin/python -m sphinx --quiet --fail-on-warning --keep-going -c notebooks/site -d build/doctrees build/pages build/site
+
+build/run/%.ipynb: %.ipynb notebooks/site/run.py $(shell find rlkit_mini notebooks/rlkit_workbook -name '*.py' -o -name '*.toml')
+	.venv-site/bin/python notebooks/site/run.py $< $@
+
+$(RUN): | .venv-site/ready
+
+build/npm/ready: Makefile | .venv-site/ready
+	rm -rf build/npm && mkdir -p build/npm
+	cd build/npm && ../../.venv-site/bin/npm pack --silent $(NPM)
+	cd build/npm && for archive in *.tgz; do mkdir $${archive%-*} && tar xzf $$archive -C $${archive%-*} --strip-components=1; done
+	touch build/npm/ready
+
+# Sees all that is in .venv, and adds what only the site needs
+.venv-site/ready: .venv/ready
+	$(BIN)/python -m venv .venv-site
+	echo "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" > \
+		"$$(.venv-site/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/setup.pth"
+	.venv-site/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[site]'
+	touch .venv-site/ready
+
 # Collect the committed data sets again from their seeds
 datasets: setup
 	$(BIN)/python -m rlkit_workbook.studies.collecting --overwrite
@@ -86,6 +114,6 @@ peer-jax: setup .venv-jax/ready
 	touch .venv-jax/ready
 
 clean:
-	rm -rf .venv .venv-jax build dist .coverage* .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-jax .venv-site build dist .coverage* .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
