@@ -114,27 +114,38 @@ def bench(
 
 def grade(
     notebooks: Annotated[Positional[tuple[Path, ...]], arg(metavar="NOTEBOOK ...", help_behavior_hint="")],
-    timeout: float = 60.0,
+    timeout: float = 20.0,
     jobs: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None,
     out: Path = Path("results/grades.json"),
+    csv: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None,
+    feedback: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None,
 ) -> None:
     """Judge the exercises of learners' notebooks.
 
-    Each is right, attempted, open or not reached.
+    Each is right, attempted, open or not reached. A second call judges only what changed.
 
     Args:
-        notebooks: a row each, such as submissions/*/05_*.ipynb.
-        timeout: seconds that an exercise may take.
+        notebooks: files, folders or wildcards, such as submissions or submissions/*/05_*.ipynb.
+        timeout: seconds that an exercise may compute.
         jobs: notebooks side by side; default one per core.
         out: where all of it goes (JSON): with the checker's remarks and the learners' functions.
+        csv: a row per student, with points, states and mistakes.
+        feedback: a page per student (Markdown).
     """
-    from rlkit_workbook.exercises.grading import grade_notebooks, grade_tables  # of the notebooks' extra requirements
+    from rlkit_workbook.exercises.grading import earlier_files, grade_notebooks  # of the notebooks' extra requirements
+    from rlkit_workbook.exercises.grading.marks import grade_tables, write_feedback, write_marks
 
-    check_writable(out.parent)
-    if out.exists() and not out.is_file():
-        raise OSError(f"{out} is no file; expected one to write to, such as results/grades.json")
-    rows = grade_notebooks(notebooks, timeout, jobs)
+    for place in [out.parent] + [csv.parent] * bool(csv) + [feedback] * bool(feedback):
+        check_writable(place)
+    for file in [out] + [csv] * bool(csv):
+        if file.exists() and not file.is_file():
+            raise OSError(f"{file} is no file; expected one to write to, such as results/grades.json")
+    rows = grade_notebooks(notebooks, timeout, jobs, earlier_files(out))
     write_json(out, rows)
+    if csv:
+        write_marks(csv, rows)
+    if feedback:
+        write_feedback(feedback, rows)
     print(*grade_tables(rows), f"written to {out}", sep="\n\n")
 
 

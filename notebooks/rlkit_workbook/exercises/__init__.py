@@ -46,6 +46,7 @@ __all__ = [
     "explore_build",
     "hand_in",
     "hint",
+    "points",
     "predict",
     "progress",
     "quiz",
@@ -67,6 +68,7 @@ _SUBJECTS = (
     fine_tuning,
 )  # in the notebooks' order
 EXERCISES = Catalogue("exercise", {item.name: item for subject in _SUBJECTS for item in subject.EXERCISES})
+_points: dict[str, float] = {}  # of each exercise's last attempt
 _hinted: dict[str, int] = {}  # how many steps of each larger exercise's hints were shown
 
 
@@ -83,8 +85,15 @@ def exercise(attempt: Callable) -> Callable:
         box, goes_on = Box("wrong", f"`{item.name}`", (text,), closing=closing), item.reference
     if box.kind != "open":
         progress_file.record("exercises", item.name, "right" if box.kind == "right" else "attempted")
+    _points[item.name] = box.points
     display(box)
     return goes_on
+
+
+def points(name: str) -> float:
+    """The share of its checks that the last attempt at an exercise passed; what a test cell of nbgrader ends with."""
+    item = BUILDS[name] if name in BUILDS else EXERCISES[name]
+    return _points.get(item.name, 0.0)
 
 
 def hint(name: str, step: int | None = None) -> None:

@@ -42,6 +42,8 @@ class Box:
         rows: a small table, name to value; values may have several lines.
         closing: one line under the table.
         code: Python source, highlighted.
+        mistake: the name of the misconception that it tells of; not shown.
+        points: the share of an exercise's checks that passed; not shown.
     """
 
     kind: str
@@ -50,6 +52,8 @@ class Box:
     rows: dict[str, str] = field(default_factory=dict)
     closing: str = ""
     code: str = ""
+    mistake: str = ""
+    points: float = 0.0
 
     def __repr__(self) -> str:
         width = max(map(len, self.rows), default=0)

@@ -13,10 +13,9 @@ import inspect
 import io
 import textwrap
 import tomllib
-import traceback
 import types
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 import gymnasium
@@ -33,7 +32,7 @@ from rlkit_mini.names import Catalogue
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots import draw_arrows, draw_map, label_axes, map_limits, new_figure
 from rlkit_workbook.exercises.boxes import Box
-from rlkit_workbook.exercises.checking import is_untouched
+from rlkit_workbook.exercises.checking import is_untouched, own_line
 from rlkit_workbook.results import STANDALONE
 
 TEXTS = tomllib.loads(files(__package__).joinpath("builds.toml").read_text(encoding="utf-8"))
@@ -93,10 +92,10 @@ class Build:
         exec(compile(source, f"<{mistake}>", "exec"), names)
         return type(mistake, (self.reference,), {"update": names["update"]})
 
-    def agent(self, kind: type) -> object:
-        """An agent of that class with the networks, optimisers and settings of the cases."""
+    def agent(self, kind: type, draw: int = 0) -> object:
+        """An agent of that class with the networks, optimisers and settings of a draw."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.manual_seed(draw)
             start = (torch.rand(OBSERVATION), ACTIONS) if self.file == "rnd" else (OBSERVATION, ACTIONS)
             given = self.reference(*start, target_period=3)
             for parameter in given.target_critic.requires_grad_(False).parameters():  # as old as it would be
@@ -108,104 +107,145 @@ class Build:
         vars(made).update(vars(given) | {"discount": 0.8} | self.settings)
         return made
 
-    def answer(self, kind: type) -> Answer:
-        """What each network is after one and after several updates, or the error on the way."""
-        after: dict[int, dict[str, Tensor]] = {}
+    def attempt(self, kind: type, draw: int = 0) -> Attempt:
+        """What each network of the learner's agent is after one and after several updates, or the error on the way."""
+        if "update" not in vars(kind) or is_untouched(vars(kind)["update"]):
+            return Attempt(untouched=True)
+        after: dict[int, dict[str, np.ndarray]] = {}
         try:
             with torch.enable_grad(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
-                agent = self.agent(kind)
-                for number, batch in enumerate(minibatches(self.file), start=1):
+                agent = self.agent(kind, draw)
+                for number, batch in enumerate(minibatches(self.file, draw), start=1):
                     agent.update(batch)
                     if number in (1, SEVERAL):
                         after[number] = {name: _flat(getattr(agent, name)) for name in self.networks}
         except (Exception, SystemExit) as error:
-            return Answer(after, error)
-        return Answer(after)
+            return Attempt(after, f"{type(error).__name__}: {error}", own_line(error, kind.update))
+        return Attempt(after)
+
+
+@functools.cache
+def _known(name: str, mistake: str, draw: int) -> Attempt:
+    """What a mistake, or the solution (""), makes of the networks."""
+    build = BUILDS[name]
+    return build.attempt(build.mistaken(mistake) if mistake else build.reference, draw)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What an agent's networks became: number of updates -> network -> its parameters (n,)."""
+class Attempt:
+    """All that is looked at of a learner's class, as data: another process can send it.
 
-    after: dict[int, dict[str, Tensor]]
-    error: BaseException | None = None
+    Attributes:
+        after: number of updates -> network -> its parameters (n,).
+        error: "TypeError: ..." where an update stops.
+        line: the learner's own line in which it stops, "line 3: `...`".
+        untouched: `update` is still empty.
+    """
 
-    def differs(self, other: Answer) -> tuple[int, list[str]] | None:
+    after: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
+    error: str = ""
+    line: str = ""
+    untouched: bool = False
+
+    def differs(self, other: Attempt) -> tuple[int, list[str]] | None:
         """After how many updates which networks are not the other's; None where all are."""
         for number in (1, SEVERAL):
-            one, two = self.after.get(number, {}), other.after.get(number, {})
-            wrong = [name for name in two if name not in one or not _close(one[name], two[name])]
-            if wrong or one.keys() != two.keys():
+            wrong = self._differing(other, number)
+            if wrong or self.after.get(number, {}).keys() != other.after.get(number, {}).keys():
                 return number, wrong
         return None
 
+    def share(self, other: Attempt) -> float:
+        """Of the networks that learn here, the share that is the same in the other, after one and several updates."""
+        learning = [name for name in self.after[1] if not _close(self.after[1][name], self.after[SEVERAL][name])]
+        wrong = {name for number in self.after for name in self._differing(other, number)}
+        return 1 - len(wrong.intersection(learning)) / len(learning)
 
-def _close(one: Tensor, two: Tensor) -> bool:
-    return torch.allclose(one, two, rtol=1e-4, atol=1e-5, equal_nan=True)
+    def _differing(self, other: Attempt, number: int) -> list[str]:
+        one, two = self.after.get(number, {}), other.after.get(number, {})
+        return [name for name in one if name not in two or not _close(one[name], two[name])]
 
 
-def _flat(network: nn.Module) -> Tensor:
-    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+def _close(one: np.ndarray, two: np.ndarray) -> bool:
+    return one.shape == two.shape and np.allclose(one, two, rtol=1e-4, atol=1e-5, equal_nan=True)
 
 
-def minibatches(file: str) -> list[Batch]:
+def _flat(network: nn.Module) -> np.ndarray:
+    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()]).numpy()
+
+
+def minibatches(file: str, draw: int = 0) -> list[Batch]:
     """Minibatches (batch, ...) of which some transitions terminate, with rewards of both signs."""
-    draw = torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(draw + 1)
     made = []
     for _ in range(SEVERAL):
-        observations, next_observations = torch.rand(2, BATCH, OBSERVATION, generator=draw)
-        actions = torch.randint(ACTIONS, (BATCH,), generator=draw)
-        rewards = 2 * torch.randn(BATCH, generator=draw)
-        terminations = (torch.rand(BATCH, generator=draw) < 0.3).float()
+        observations, next_observations = torch.rand(2, BATCH, OBSERVATION, generator=generator)
+        actions = torch.randint(ACTIONS, (BATCH,), generator=generator)
+        rewards = 2 * torch.randn(BATCH, generator=generator)
+        terminations = (torch.rand(BATCH, generator=generator) < 0.3).float()
         made.append(Batch(observations, actions, rewards, next_observations, terminations))
     return made
 
 
 def judge_build(build: Build, kind: type) -> tuple[Box, type]:
     """What to tell the learner, and the class that goes on in the notebook: the learner's if it is right."""
+    box = build_verdict(build, build.attempt(kind))
+    return box, kind if box.kind == "right" else build.reference
+
+
+def is_right(build: Build, got: Attempt, draw: int = 0) -> bool:
+    """Whether an attempt makes of every network what the solution does."""
+    return not (got.untouched or got.error or _known(build.name, "", draw).differs(got))
+
+
+def build_verdict(build: Build, got: Attempt, draw: int = 0) -> Box:
+    """What to tell the learner of an attempt at the networks and minibatches of a draw."""
     stuck = f'Stuck? `hint("{build.name}")` again and again, then `show_solution("{build.name}")`.'
     closing = "Until it is right, the solution goes on in its place. " + stuck
-    if "update" not in vars(kind) or is_untouched(vars(kind)["update"]):
-        return Box("open", build.title, ("The solution goes on in its place. " + stuck,)), build.reference
-    right, got = build.answer(build.reference), build.answer(kind)
+    if got.untouched:
+        return Box("open", build.title, ("The solution goes on in its place. " + stuck,))
+    right = _known(build.name, "", draw)
     wrong = right.differs(got) or (got.error and (len(got.after), []))
     if not wrong:
         text = f"After one update and after {SEVERAL}, each network is what it should be: {_list(build.networks)}."
-        return Box("right", f"`{build.name}`", (text, "From here on, the notebook uses your class.")), kind
-    text = _mistake(build, got) or _fault(build, kind, got, *wrong)
-    rows = {} if got.error else _rows(build, right, got, wrong[0])
-    return Box("wrong", f"`{build.name}`", (text,), rows, closing), build.reference
+        return Box("right", f"`{build.name}`", (text, "From here on, the notebook uses your class."), points=1)
+    mistake = _mistake(build, got, draw)
+    text = build.texts["mistakes"][mistake]["text"] if mistake else _fault(build, got, *wrong)
+    rows = {} if got.error else _rows(build, right, got, wrong[0], draw)
+    return Box("wrong", f"`{build.name}`", (text,), rows, closing, mistake=mistake, points=right.share(got))
 
 
-def _mistake(build: Build, got: Answer) -> str:
-    """The text of the mistake that makes the same of every network; empty where none does."""
-    for name, entry in build.texts["mistakes"].items():
-        theirs = build.answer(build.mistaken(name))
-        if not got.error and not theirs.error and not theirs.differs(got):
-            return entry["text"]
+def _mistake(build: Build, got: Attempt, draw: int) -> str:
+    """The mistake that makes the same of every network; empty where none does."""
+    if not got.error:
+        for name in build.texts["mistakes"]:
+            theirs = _known(build.name, name, draw)
+            if not theirs.error and not theirs.differs(got):
+                return name
     return ""
 
 
-def _fault(build: Build, kind: type, got: Answer, number: int, wrong: list[str]) -> str:
+def _fault(build: Build, got: Attempt, number: int, wrong: list[str]) -> str:
     if got.error:
-        own = inspect.unwrap(kind.update).__code__.co_filename
-        lines = [frame for frame in traceback.extract_tb(got.error.__traceback__) if frame.filename == own]
-        where = f" It happens in line {lines[-1].lineno}: `{lines[-1].line}`" if lines else ""
-        return f"Your update stops with {type(got.error).__name__}: {got.error}.{where}"
+        return f"Your update stops with {got.error}." + (f" It happens in {got.line}" if got.line else "")
     sound = [name for name in build.networks if name not in wrong]
     found = f"{_list(sound)} {'is' if len(sound) == 1 else 'are'} right, " if sound else ""
     first = f"After {'one update' if number == 1 else f'{number} updates'}, {found}{_list(wrong)} "
     return first + f"{'is' if len(wrong) == 1 else 'are'} not. Look at what `{wrong[0]}` learns from."
 
 
-def _rows(build: Build, right: Answer, got: Answer, number: int) -> dict[str, str]:
+def _rows(build: Build, right: Attempt, got: Attempt, number: int, draw: int) -> dict[str, str]:
     """How far each network has moved, and should have."""
-    begin, rows = build.agent(build.reference), {}
+    begin, rows = build.agent(build.reference, draw), {}
     for name in build.networks:
-        start, (should, has) = _flat(getattr(begin, name)), (answer.after[number][name] for answer in (right, got))
-        rows[name] = f"moved by {(has - start).norm():.4g}, expected {(should - start).norm():.4g}"
-        rows[name] += "" if _close(should, has) else f", and ends {(has - should).norm():.4g} away"
+        start, (should, has) = _flat(getattr(begin, name)), (attempt.after[number][name] for attempt in (right, got))
+        if has.shape != should.shape:
+            rows[name] = f"has {has.size} parameters, expected {should.size}"
+            continue
+        moved, expected, away = (np.linalg.norm(by) for by in (has - start, should - start, has - should))
+        rows[name] = f"moved by {moved:.4g}, expected {expected:.4g}"
+        rows[name] += "" if _close(should, has) else f", and ends {away:.4g} away"
     return rows
 
 

@@ -10,7 +10,7 @@ import tomllib
 import traceback
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 import numpy as np
@@ -22,7 +22,7 @@ from rlkit_workbook.exercises.boxes import Box
 TEXTS = tomllib.loads(files(__package__).joinpath("exercises.toml").read_text(encoding="utf-8"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exercise:
     """A function that a learner writes; it has the reference's name, under which `exercises.toml` holds its texts.
 
@@ -55,9 +55,18 @@ class Exercise:
     def parameters(self) -> list[str]:
         return list(inspect.signature(self.reference).parameters)
 
-    def answers(self, function: Callable) -> dict[str, Answer]:
-        """What a function does with each case."""
-        return {case: self._answer(function, arguments) for case, arguments in self.cases.items()}
+    def drawn(self, draw: int) -> dict[str, tuple]:
+        """What a case shows -> arguments: the notebook's cases (draw 0), or others like them."""
+        return self.cases
+
+    def answers(self, function: Callable, draw: int) -> dict[str, Answer]:
+        """What a function does with each case of a draw."""
+        return {case: self._answer(function, arguments) for case, arguments in self.drawn(draw).items()}
+
+    @functools.cache  # noqa: B019  exercises are as many as the course has, and last as long
+    def known(self, mistake: str, draw: int) -> dict[str, Answer]:
+        """What a misconception, or the reference (""), does with each case of a draw."""
+        return self.answers(self.misconceptions[mistake] if mistake else self.reference, draw)
 
     def _answer(self, function: Callable, arguments: tuple) -> Answer:
         given, gradient = copy.deepcopy(arguments), None
@@ -72,19 +81,32 @@ class Exercise:
                     source = given[self.parameters.index(self.differentiable)].requires_grad_()
                     total = function(*given).sum()
                     gradient = torch.autograd.grad(total, source, allow_unused=True)[0] if total.requires_grad else None
+                return Answer(_numbers(value), type(value).__name__, _text(value), _numbers(gradient), modified)
         except (Exception, SystemExit) as error:
-            return Answer(error=error)
-        return Answer(value, gradient, modified)
+            return Answer(error=f"{type(error).__name__}: {error}", line=own_line(error, function))
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a function does with the arguments of one case."""
+    """What a function does with the arguments of one case, as data: another process can send it.
 
-    value: object = None
-    gradient: Tensor | None = None
+    Attributes:
+        value: its numbers; None where it gives something else.
+        kind: the name of its type.
+        text: as Python writes it.
+        gradient: of the sum of what it gives, with respect to the exercise's `differentiable`.
+        modified: the parameters that it wrote into.
+        error: "TypeError: ..." where it stops.
+        line: the learner's own line in which it stops, "line 3: `return ...`".
+    """
+
+    value: np.ndarray | None = None
+    kind: str = "NoneType"
+    text: str = "None"
+    gradient: np.ndarray | None = None
     modified: tuple[str, ...] = ()
-    error: BaseException | None = None
+    error: str = ""
+    line: str = ""
 
     def __eq__(self, other: Answer) -> bool:
         if self.error or other.error:
@@ -93,32 +115,41 @@ class Answer:
         return agree and self.modified == other.modified
 
     def __str__(self) -> str:
-        return f"{type(self.error).__name__}: {self.error}" if self.error else _text(self.value)
+        return self.error or self.text
+
+
+def own_line(error: BaseException, function: Callable) -> str:
+    """Where in the learner's own code an error happens: "line 3: `return ...`"; empty where it does not."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    lines = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if code and frame.filename == code.co_filename
+    ]
+    return f"line {lines[-1].lineno}: `{lines[-1].line}`" if lines else ""
 
 
 def _numbers(value) -> np.ndarray | None:
-    """Any array, tensor, list or number as float64; None where it is nothing of the kind."""
+    """Any array, tensor, list or number as an array; None where it is nothing of the kind."""
     try:
         array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
-        return array.astype(np.float64) if array.dtype.kind in "biuf" else None
+        return array.copy() if array.dtype.kind in "biuf" else None
     except (TypeError, ValueError, RuntimeError):
         return None
 
 
-def _close(one, other) -> bool:
-    one, other = _numbers(one), _numbers(other)
+def _close(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     if one is None or other is None:
         return one is other
+    one, other = one.astype(np.float64), other.astype(np.float64)
     return one.shape == other.shape and np.allclose(one, other, rtol=1e-4, atol=1e-5, equal_nan=True)
 
 
 def _text(value) -> str:
-    if _numbers(value) is None or isinstance(value, (bool, int)):
+    array = _numbers(value)
+    if array is None or isinstance(value, (bool, int)):
         return repr(value)
     if isinstance(value, float):
         return f"{value:.5g}"
-    value = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
-    return np.array2string(value, precision=4, suppress_small=True, separator=", ").replace("\n\n", "\n")
+    return np.array2string(array, precision=4, suppress_small=True, separator=", ").replace("\n\n", "\n")
 
 
 def _blank(): ...
@@ -133,23 +164,49 @@ def is_untouched(function: Callable) -> bool:
     return operations(function) == operations(_blank)
 
 
-def _fault(exercise: Exercise, function: Callable, expected: Answer, got: Answer) -> str:
+@dataclass(frozen=True)
+class Attempt:
+    """All that is looked at of a learner's function, as data: another process can send it.
+
+    Attributes:
+        refused: why it was not called.
+        untouched: its body is still empty.
+        answers: case -> what it does.
+    """
+
+    refused: str = ""
+    untouched: bool = False
+    answers: dict[str, Answer] = field(default_factory=dict)
+
+
+def attempt_of(exercise: Exercise, function: Callable, draw: int = 0) -> Attempt:
+    """What the learner's function does with the cases of a draw."""
+    if not inspect.isfunction(inspect.unwrap(function)):
+        wanted = f"Write a plain function, `def {exercise.name}(...)`"
+        return Attempt(refused=f"{wanted}; this is of type {type(function).__name__}.")
+    if is_untouched(inspect.unwrap(function)):
+        return Attempt(untouched=True)
+    wanted, parameters = exercise.parameters, list(inspect.signature(function).parameters)
+    if parameters != wanted:
+        text = f"The parameters should be `({', '.join(wanted)})`, yours are `({', '.join(parameters)})`."
+        return Attempt(refused=text)
+    return Attempt(answers=exercise.answers(function, draw))
+
+
+def _fault(exercise: Exercise, expected: Answer, got: Answer) -> str:
     """The first thing wrong with an answer, in words; empty when it is right."""
     if got.error:
-        frames = traceback.extract_tb(got.error.__traceback__)
-        own = [frame for frame in frames if frame.filename == inspect.unwrap(function).__code__.co_filename]
-        where = f" It happens in line {own[-1].lineno}: `{own[-1].line}`" if own else ""
-        return f"Your function stops with {got}.{where}"
+        return f"Your function stops with {got}." + (f" It happens in {got.line}" if got.line else "")
     if got.modified:
         return (
             f"Your function changes its own input `{got.modified[0]}`. The caller still needs it: "
             "make a new array instead of writing into this one (`x = x - 1`, not `x -= 1`)."
         )
-    if got.value is None or got.value is ...:
-        return f"Your function returns `{got.value!r}`. Is a `return` missing, or still to be filled in?"
-    value, right = _numbers(got.value), _numbers(expected.value)
+    if got.kind in ("NoneType", "ellipsis"):
+        return f"Your function returns `{got.text}`. Is a `return` missing, or still to be filled in?"
+    value, right = got.value, expected.value
     if value is None:
-        return f"Your function returns a {type(got.value).__name__}, expected is a {type(expected.value).__name__}."
+        return f"Your function returns a {got.kind}, expected is a {expected.kind}."
     if value.shape != right.shape:
         return f"The shape is {value.shape}, expected is {right.shape}. Which axes should be left, which reduced?"
     if not _close(value, right):
@@ -163,54 +220,70 @@ def _fault(exercise: Exercise, function: Callable, expected: Answer, got: Answer
     return "" if _close(got.gradient, expected.gradient) else "The numbers are right, but their gradient is not."
 
 
-def _misconception(exercise: Exercise, got: dict[str, Answer], failed: str) -> str | None:
+def _misconception(exercise: Exercise, draw: int, got: dict[str, Answer], failed: str) -> str:
     """The first misconception that gives the same answers; else one that does where the learner's function runs."""
-    mistaken = {name: exercise.answers(function) for name, function in exercise.misconceptions.items()}
+    mistaken = {name: exercise.known(name, draw) for name in exercise.misconceptions}
     for excused in (set(), {case for case in got if got[case].error and case != failed}):
         for name, theirs in mistaken.items():
             if all(theirs[case] == got[case] for case in got if case not in excused):
                 return name
-    return None
+    return ""
+
+
+def is_right(exercise: Exercise, attempt: Attempt, draw: int = 0) -> bool:
+    """Whether an attempt answers every case of a draw as the reference does."""
+    if attempt.refused or attempt.untouched:
+        return False
+    expected = exercise.known("", draw)
+    return not any(_fault(exercise, expected[case], attempt.answers[case]) for case in expected)
+
+
+def verdict(exercise: Exercise, attempt: Attempt, draw: int = 0) -> Box:
+    """What to tell the learner of an attempt at the cases of a draw."""
+    stuck = f'Stuck? `hint("{exercise.name}")`, then `show_solution("{exercise.name}")`.'
+    closing = "Until it is right, the reference goes on in its place. " + stuck
+    if attempt.refused:
+        return Box("wrong", f"`{exercise.name}`", (attempt.refused,), closing=closing)
+    if attempt.untouched:
+        return Box("open", exercise.title, ("The reference goes on in its place. " + stuck,))
+
+    cases, expected, got = exercise.drawn(draw), exercise.known("", draw), attempt.answers
+    faults = {case: _fault(exercise, expected[case], got[case]) for case in cases}
+    passed = [case for case, fault in faults.items() if not fault]
+    failed = next((case for case, fault in faults.items() if fault), None)
+    if failed is None:
+        gradient = f"the gradient with respect to `{exercise.differentiable}`" if exercise.differentiable else ""
+        text = f"Checks passed: {' · '.join(filter(None, [*passed, gradient]))}."
+        return Box("right", f"`{exercise.name}`", (f"{text} From here on, the notebook uses your function.",), points=1)
+
+    mistake = _misconception(exercise, draw, got, failed)
+    text = exercise.texts["misconceptions"].get(mistake, faults[failed])
+    example = f"Smallest failing example: {failed}." + (f" Passed: {' · '.join(passed)}." if passed else "")
+    want, have = expected[failed], got[failed]
+    rows = dict(zip(exercise.parameters, map(_text, cases[failed]), strict=True))
+    rows |= {"expected": str(want), "got": str(have)}
+    if want.gradient is not None and _close(want.value, have.value):
+        rows |= {"expected gradient": _text(want.gradient), "got gradient": _text(have.gradient)}
+    points = len(passed) / len(cases)
+    return Box("wrong", f"`{exercise.name}`", (text, example), rows, closing, mistake=mistake, points=points)
 
 
 def judge(exercise: Exercise, function: Callable) -> tuple[Box, Callable]:
     """What to tell the learner, and the function that goes on in the notebook.
 
-    A right function goes on as it is; one whose answers are another kind of array than the reference's (a list, NumPy
-    for torch) is wrapped to convert them. In place of every other function the reference goes on.
+    In place of every function that is not right the reference goes on.
     """
-    stuck = f'Stuck? `hint("{exercise.name}")`, then `show_solution("{exercise.name}")`.'
-    closing = "Until it is right, the reference goes on in its place. " + stuck
-    if not inspect.isfunction(inspect.unwrap(function)):
-        text = f"Write a plain function, `def {exercise.name}(...)`; this is of type {type(function).__name__}."
-        return Box("wrong", f"`{exercise.name}`", (text,), closing=closing), exercise.reference
-    if is_untouched(inspect.unwrap(function)):
-        return Box("open", exercise.title, ("The reference goes on in its place. " + stuck,)), exercise.reference
-    parameters = list(inspect.signature(function).parameters)
-    if parameters != exercise.parameters:
-        text = f"The parameters should be `({', '.join(exercise.parameters)})`, yours are `({', '.join(parameters)})`."
-        return Box("wrong", f"`{exercise.name}`", (text,), closing=closing), exercise.reference
+    attempt = attempt_of(exercise, function)
+    box = verdict(exercise, attempt)
+    return box, going_on(exercise, attempt, function) if box.kind == "right" else exercise.reference
 
-    expected, got = exercise.answers(exercise.reference), exercise.answers(function)
-    faults = {case: _fault(exercise, function, expected[case], got[case]) for case in exercise.cases}
-    passed = " · ".join(case for case, fault in faults.items() if not fault)
-    failed = next((case for case, fault in faults.items() if fault), None)
-    if failed is None:
-        passed += f" · the gradient with respect to `{exercise.differentiable}`" if exercise.differentiable else ""
-        text = f"Checks passed: {passed}. From here on, the notebook uses your function."
-        for kind, convert in ((Tensor, torch.as_tensor), (np.ndarray, np.asarray)):
-            if any(isinstance(expected[c].value, kind) and not isinstance(got[c].value, kind) for c in faults):
-                return Box("right", f"`{exercise.name}`", (text,)), _converted(function, convert)
-        return Box("right", f"`{exercise.name}`", (text,)), function
 
-    text = exercise.texts["misconceptions"].get(_misconception(exercise, got, failed), faults[failed])
-    example = f"Smallest failing example: {failed}." + (f" Passed: {passed}." if passed else "")
-    want, have = expected[failed], got[failed]
-    rows = dict(zip(exercise.parameters, map(_text, exercise.cases[failed]), strict=True))
-    rows |= {"expected": str(want), "got": str(have)}
-    if want.gradient is not None and _close(want.value, have.value):
-        rows |= {"expected gradient": _text(want.gradient), "got gradient": _text(have.gradient)}
-    return Box("wrong", f"`{exercise.name}`", (text, example), rows, closing), exercise.reference
+def going_on(exercise: Exercise, attempt: Attempt, function: Callable, draw: int = 0) -> Callable:
+    """What a right function is in the cells below: itself, or its answers as the reference's kind of array."""
+    for kind, convert in (("Tensor", torch.as_tensor), ("ndarray", np.asarray)):
+        if any(answer.kind == kind != attempt.answers[case].kind for case, answer in exercise.known("", draw).items()):
+            return _converted(function, convert)
+    return function
 
 
 def _converted(function: Callable, convert: Callable) -> Callable:

@@ -1,0 +1,73 @@
+"""Attempts as JSON, from the process in which learners' code runs: nothing in it is believed to be what it should."""
+
+from __future__ import annotations
+
+import base64
+import math
+from dataclasses import is_dataclass
+
+import numpy as np
+
+from rlkit_workbook.exercises import building, checking
+
+LONGEST = 2_000  # characters of a text
+LARGEST = 1_000_000  # numbers of an array
+
+
+def to_json(thing):
+    """An attempt, and what it holds, in terms of JSON."""
+    if is_dataclass(thing):
+        return {name: to_json(value) for name, value in vars(thing).items()}
+    if isinstance(thing, dict):
+        return {str(name): to_json(value) for name, value in thing.items()}
+    if isinstance(thing, np.ndarray):
+        if thing.size > LARGEST:
+            return {"dtype": "<f8", "shape": [0], "data": ""}  # no answer of the course is as large
+        data = base64.b64encode(np.ascontiguousarray(thing).tobytes()).decode()
+        return {"dtype": thing.dtype.str, "shape": list(thing.shape), "data": data}
+    return thing[:LONGEST] if isinstance(thing, str) else list(thing) if isinstance(thing, tuple) else thing
+
+
+def attempt_at(exercise: checking.Exercise, data: dict, draw: int) -> checking.Attempt:
+    """The attempt at an exercise that was sent.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: it is none.
+    """
+    if data["refused"] or data["untouched"] is True:
+        return checking.Attempt(_text(data["refused"]), data["untouched"] is True)
+    return checking.Attempt(answers={case: _answer(data["answers"][case]) for case in exercise.drawn(draw)})
+
+
+def _answer(data: dict) -> checking.Answer:
+    texts = {name: _text(data[name]) for name in ("kind", "text", "error", "line")}
+    arrays = {name: _array(data[name]) for name in ("value", "gradient")}
+    return checking.Answer(**texts, **arrays, modified=tuple(map(_text, data["modified"])))
+
+
+def build_attempt(build: building.Build, data: dict) -> building.Attempt:
+    """The attempt at a larger exercise that was sent; raises as `attempt_at` does."""
+    after = {
+        number: {name: _array(data["after"][str(number)][name]) for name in build.networks}
+        for number in (1, building.SEVERAL)
+        if str(number) in data["after"]
+    }
+    if any(array is None for networks in after.values() for array in networks.values()):
+        raise ValueError("a network without parameters")
+    return building.Attempt(after, _text(data["error"]), _text(data["line"]), data["untouched"] is True)
+
+
+def _text(sent) -> str:
+    if not isinstance(sent, str):
+        raise TypeError(f"a {type(sent).__name__} for a text")
+    return sent[:LONGEST]
+
+
+def _array(sent) -> np.ndarray | None:
+    if sent is None:
+        return None
+    kind, shape, data = np.dtype(_text(sent["dtype"])), sent["shape"], base64.b64decode(sent["data"], validate=True)
+    sizes = isinstance(shape, list) and all(type(size) is int and 0 <= size <= LARGEST for size in shape)
+    if kind.kind not in "biuf" or not sizes or math.prod(shape) * kind.itemsize != len(data):
+        raise ValueError("no array of numbers")
+    return np.frombuffer(data, kind).reshape(shape)

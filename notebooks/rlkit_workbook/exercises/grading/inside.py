@@ -1,0 +1,204 @@
+"""What happens in the process in which a learner's notebook runs: answers go out as data, and nothing is judged here.
+
+Only what goes on in the notebook is decided here, as the notebook itself would: a right function, or the reference.
+"""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import asyncio
+import inspect
+import io
+import linecache
+import os
+import re
+import sys
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from json import dumps, loads  # by themselves: a learner's code may change the module
+from pathlib import Path
+from types import FrameType
+
+import torch
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from rlkit_workbook import exercises
+from rlkit_workbook.exercises import BUILDS, EXERCISES, building, checking
+from rlkit_workbook.exercises.grading.exchange import LONGEST, to_json
+from rlkit_workbook.exercises.grading.statements import FLAGS
+
+MOST = 100  # attempts of one notebook
+PRINTED = 1_000_000  # characters beyond which printing is worth a remark
+WATCHED = {
+    "os.fork": "starts a process",
+    "os.posix_spawn": "starts a process",
+    "os.system": "starts a process",
+    "os.exec": "starts a process",
+    "subprocess.Popen": "starts a process",
+    "os.kill": "sends a signal to a process",
+    "os.killpg": "sends a signal to a process",
+    "socket.connect": "opens a connection",
+}
+WRITING = {"os.remove", "os.rename", "os.rmdir", "os.truncate", "os.chmod", "os.symlink", "os.link", "os.mkdir"}
+
+
+def run_hand_in(job: Path) -> None:
+    """Run what `job/plan.json` names, in `job/work`; answers go to `job/answers`, remarks to `job/remarks`."""
+    plan, folder = loads((job / "plan.json").read_text(encoding="utf-8")), job / "work"
+    os.chdir(folder)
+    os.environ |= {
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "RLKIT_MINI_PROGRESS": str(folder / "progress.json"),
+        "RLKIT_MINI_FIGURES": str(folder),
+        "MPLBACKEND": "agg",
+    }
+    sys.path.insert(0, str(folder))
+    sys.dont_write_bytecode = True
+    torch.set_num_threads(1)
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    out, run = _Counted(), _Run(job, plan, shell.user_ns)
+    with shell.builtin_trap, redirect_stdout(out), redirect_stderr(out), _Watch(job) as watch:
+        run.all_statements()
+        if out.written > PRINTED:
+            watch.note(f"prints {out.written // PRINTED} million characters")
+
+
+class _Counted(io.TextIOBase):
+    """Where output goes: nowhere, but it is counted."""
+
+    written = 0
+
+    def write(self, text: str) -> int:
+        self.written += len(text)
+        return len(text)
+
+
+class _Watch:
+    """Notes what is worth a remark, by Python's audit events; a hook cannot be taken away again."""
+
+    def __init__(self, job: Path) -> None:
+        self.file, self.allowed = job / "remarks", (os.path.realpath(job), "/dev/")
+        self.noted: set[str] = set()
+
+    def __enter__(self) -> _Watch:
+        course = {name: module for name, module in sys.modules.items() if name.startswith("rlkit_")}
+        self.before = {name: dict(vars(module)) for name, module in course.items()}
+        sys.addaudithook(self._see)
+        return self
+
+    def __exit__(self, *_) -> None:
+        for name, before in self.before.items():
+            now = vars(sys.modules[name]) if name in sys.modules else before
+            for each, value in before.items():
+                if now.get(each) is not value:
+                    self.note(f"changes the course's own `{name}.{each}`")
+
+    def note(self, what: str) -> None:
+        if what not in self.noted and len(self.noted) < 20:
+            self.noted.add(what)
+            with suppress(OSError), open(self.file, "a", encoding="utf-8") as file:
+                file.write(what[:200].replace("\n", " ") + "\n")
+
+    def _see(self, event: str, given: tuple) -> None:
+        if event in WATCHED:
+            self.note(WATCHED[event])
+        elif event in WRITING:
+            self._see_path(given[0], "changes")
+        elif event == "open" and isinstance(given[0], (str, bytes, os.PathLike)):
+            if given[2] & (os.O_WRONLY | os.O_RDWR):
+                self._see_path(given[0], "writes")
+            elif any(map(_is_learners, (sys._getframe(1), sys._getframe(2)))):  # IPython's own `open` is between
+                self._see_path(given[0], "reads")
+
+    def _see_path(self, path, verb: str) -> None:
+        path = os.path.realpath(os.fsdecode(path))
+        if not path.startswith(self.allowed):
+            self.note(f"{verb} {path}, outside its folder")
+
+
+def _is_learners(frame: FrameType | None) -> bool:
+    return frame is not None and re.fullmatch(r"cell \d+", frame.f_code.co_filename) is not None
+
+
+class _Run:
+    """A run of a notebook's statements, and of `exercise` in it."""
+
+    def __init__(self, job: Path, plan: dict, names: dict) -> None:
+        self.job, self.plan, self.names = job, plan, names
+        self.at, self.attempts, self.flags, self.process = {}, 0, FLAGS, os.getpid()
+        self.missing: dict[str, str] = {}  # name -> why there is none
+        exercises.exercise = self.exercise  # a module of the learner's own imports it from there
+
+    def all_statements(self) -> None:
+        parsed = {cell: ast.parse(source).body for cell, source in self.plan["sources"].items()}
+        for cell, source in self.plan["sources"].items():
+            linecache.cache[cell] = (len(source), None, source.splitlines(keepends=True), cell)
+        for number, (cell, place, gives) in enumerate(self.plan["needed"]):
+            self._mark(statement=number, cell=cell, attempt=None)
+            reason = self.plan["lost"].get(f"statement {number}")
+            try:
+                if not reason:
+                    self._execute(cell, parsed[cell][place])
+            except BaseException as error:
+                reason = f"stops with {_words(error)}"
+            if reason:
+                self.missing |= dict.fromkeys(gives, f"{cell} {reason}"[:LONGEST])
+        self._mark(statement=None)
+
+    def _execute(self, cell: str, node: ast.stmt) -> None:
+        self.names |= dict.fromkeys(self.plan["aliases"], self.exercise)
+        shown = isinstance(node, ast.Expr)
+        tree = ast.Expression(node.value) if shown else ast.Module([node], [])
+        code = compile(tree, cell, "eval" if shown else "exec", self.flags, dont_inherit=True)
+        for feature in __future__.all_feature_names:  # they hold for all that follows
+            self.flags |= code.co_flags & getattr(__future__, feature).compiler_flag
+        value = eval(code, self.names)
+        if code.co_flags & inspect.CO_COROUTINE:
+            value = asyncio.run(value)
+        if shown and value is not None:
+            self.names["_"] = value
+
+    def _mark(self, **at) -> None:
+        """Note where the run is: who ends it, or lets it wait, is known by that."""
+        if os.getpid() != self.process:
+            os._exit(0)  # a copy that the learner's code made of this process
+        self.at |= at
+        self._write("at", self.at)
+
+    def _write(self, name: str, content: dict) -> None:
+        part = self.job / f"{name}.part"
+        part.write_text(dumps(content), encoding="utf-8")
+        part.replace(self.job / name)
+
+    def exercise(self, attempt):
+        """In place of the course's own: what the function or class does is written down, and what goes on is given."""
+        name = getattr(attempt, "__name__", attempt)
+        built = inspect.isclass(attempt) and name not in EXERCISES
+        item, number, draw = (BUILDS if built else EXERCISES)[name], self.attempts, self.plan["draw"]
+        self.attempts += 1
+        if number >= MOST or f"attempt {number}" in self.plan["lost"]:
+            return item.reference
+        self._mark(attempt=number, name=name)
+        try:
+            got = item.attempt(attempt, draw) if built else checking.attempt_of(item, attempt, draw)
+        except BaseException as error:  # KeyboardInterrupt, and whatever else is no Exception
+            got = building.Attempt(error=_words(error)) if built else checking.Attempt(f"It stops with {_words(error)}")
+        entry = {"name": name, "cell": self.at["cell"], "source": _source(attempt), "missing": self.missing}
+        self._write(f"answers/{number:03}", entry | {"attempt": to_json(got)})
+        self._mark(attempt=None)
+        if not (building if built else checking).is_right(item, got, draw):
+            return item.reference
+        return attempt if built else checking.going_on(item, got, attempt, draw)
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
+
+
+def _source(attempt) -> str:
+    try:
+        return inspect.getsource(attempt)[:20_000]
+    except Exception:  # it is only shown, where the notebook's own text does not have it
+        return ""
