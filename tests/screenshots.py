@@ -15,7 +15,7 @@ def take_the_slider_and_the_probe(page) -> None:
     """Of notebook 05: the slider as its cells leave it; and what DQN believes where three actions were never tried."""
     page.wait_for_function(KERNEL_IS_IDLE)
     cell = page.locator(".jp-CodeCell:has(.rlkit-scrub-alpha)").first
-    expect(cell.locator(".rlkit-scrub-picture")).to_be_visible()
+    expect(cell.locator(".rlkit-view")).to_be_visible()
     cell.screenshot(path=FIGURES / "slider_in_jupyterlab.png")
     probe = page.locator(".rlkit-probe")
     probe.locator("select").select_option("DQN")

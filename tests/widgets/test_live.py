@@ -17,6 +17,7 @@ from rlkit_mini import MAZES, Oracle, explore, train_offline
 from rlkit_mini.agents import BC, CQL, offline
 from rlkit_mini.agents.guides import RouteFollower
 from rlkit_mini.evaluation.judging import Judgement
+from rlkit_mini.evaluation.tabular import fqe_backup, half_cell_policy, half_cell_steps, times_tried
 from rlkit_mini.mazes import block_size, blocks, in_block
 from rlkit_mini.oracle import shared_oracle
 from rlkit_mini.pointmass import at_goal
@@ -26,7 +27,14 @@ from rlkit_workbook.sweeps import Sweep
 from rlkit_workbook.widgets import data_painter, live_trainer, probe
 from rlkit_workbook.widgets.controls import NumberField
 from rlkit_workbook.widgets.live import LIMITS, LiveTraining, Settings, Source, defaults
-from rlkit_workbook.widgets.live_figures import LiveFigure, actions_at, draw_painting, draw_probe, run_in_words
+from rlkit_workbook.widgets.live_figures import (
+    LiveFigure,
+    actions_at,
+    carriers,
+    draw_painting,
+    draw_probe,
+    run_in_words,
+)
 from rlkit_workbook.widgets.paint import EPISODES, paint
 
 NEAR_EXPERT = "pointmass/medium-near-expert-v0"
@@ -322,6 +330,40 @@ def test_the_probe_looks_at_trained_agents_as_at_live_ones():
     facts = actions_at(shared_oracle(MAZES["medium"]), tiny_data(), (5.5, 2.5), judged)
     assert f"{facts['believed'][2]:.1f}</td>" in view.table.value
     assert f"{facts['true'][2]:.1f}</td>" in view.table.value
+
+
+@pytest.mark.parametrize("untried", [0.0, -5.0])
+def test_a_value_is_the_rewards_of_its_carriers_and_the_values_of_what_was_never_tried(untried):
+    """Against fitted Q evaluation, which keeps `untried` where there is no data."""
+    data, oracle, place = tiny_data(), shared_oracle(MAZES["medium"]), (4.5, 1.5)
+    agent = CQL(alpha=1.0, seeds=1)
+    train_offline(agent, data, 60, progress=False)
+    judged, steps = Judgement.of(agent, oracle)[0], half_cell_steps(data)
+    policy, counts = half_cell_policy(agent, oracle)[0], times_tried(data)
+    q_values = np.full(counts.shape, untried)
+    for _ in range(400):
+        q_values = fqe_backup(q_values, *steps, policy, oracle.discount)
+    there = in_block(data.maze, place, data.maze.positions(data.observations))
+    for action in range(5):
+        weights, ends = carriers(oracle, data, place, action, judged)
+        (chosen,) = np.nonzero(np.asarray(there) & (steps[1] == action))
+        if len(chosen):
+            expected = np.mean(q_values[steps[0][chosen], action])
+            np.testing.assert_allclose(weights @ steps[2] + untried * ends.sum(), expected, atol=1e-6)
+        else:
+            assert (weights.sum(), ends.sum()) == (0, pytest.approx(1)), "all of it is what nobody tried"
+
+
+def test_the_probe_says_how_much_of_a_value_hangs_on_actions_never_tried():
+    view = probe({"untrained": (BC(), tiny_data())})
+    before = view.map.picture.value
+    for action, name in ((0, "stay"), (4, "right")):
+        view.action.value = action
+        _, ends = carriers(shared_oracle(MAZES["medium"]), tiny_data(), view.place, action, view.subject()[2])
+        assert f"{ends.sum():.0%} of the value of {name} hangs on actions" in view.status.words
+        assert view.map.picture.value != before
+    view.action.value = None
+    assert view.map.picture.value == before
 
 
 def test_the_probe_refuses_what_it_cannot_judge_in_one_line():

@@ -4,6 +4,7 @@
     if (!panel) { if (tries) requestAnimationFrame(() => furnish(image, tries - 1)); return; }
     if (panel.dataset.furnished) return;
     panel.dataset.furnished = "yes";
+    panel.dataset.lmSuppressShortcuts = "true";  // else JupyterLab takes the arrow keys, to go from cell to cell
     const all = (selector, act) => panel.querySelectorAll(selector).forEach(act);
     const set = (element, name, value) => element && element.getAttribute(name) !== value && element.setAttribute(name, value);
 

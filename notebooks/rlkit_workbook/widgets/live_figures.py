@@ -165,10 +165,11 @@ def draw_carriers(ax, data: Transitions, steps: np.ndarray, ends: np.ndarray) ->
     draw_maze(ax, data.maze, ticks=False)
     strength = np.sqrt(steps / max(steps.max(), 1e-9))
     heavy = strength > 0.05
-    strength, ends_of = strength[heavy], (data.observations, data.next_observations)
-    segments = np.stack([data.maze.positions(places)[heavy] for places in ends_of], axis=1)
-    style = {"linewidths": 0.5 + 2.5 * strength, "alpha": 0.1 + 0.9 * strength}
-    ax.add_collection(LineCollection(segments, colors="#0072b2", zorder=3, **style))
+    if heavy.any():  # else nothing like it was ever tried
+        both = (data.observations, data.next_observations)
+        segments = np.stack([data.maze.positions(places)[heavy] for places in both], axis=1)
+        style = {"linewidths": 0.5 + 2.5 * strength[heavy], "alpha": 0.1 + 0.9 * strength[heavy]}
+        ax.add_collection(LineCollection(segments, colors="#0072b2", zorder=3, **style))
     cells = np.flatnonzero(ends > 0.01)
     centres = 0.5 * np.stack(np.divmod(cells, 2 * data.maze.shape[1]), axis=1) + 0.25
     sizes = 25 + 200 * ends[cells]
