@@ -75,7 +75,8 @@ student: setup
 
 # The workbook as a site in build/site: every notebook is run, some six minutes of one core; again only where it changed
 RUN := $(NOTEBOOKS:%=build/run/%)
-NPM := @jupyter-widgets/html-manager@1.0.15 requirejs@2.3.8 mathjax@3.2.2 axe-core@4.14.1
+NPM := @jupyter-widgets/html-manager@1.0.15 requirejs@2.3.8 mathjax@3.2.2 \
+	@fortawesome/fontawesome-free@7.3.1 axe-core@4.14.1
 site: .venv-site/ready build/npm/ready $(RUN)
 	.venv-site/bin/python notebooks/site/stage.py $(RUN)
 	rm -rf build/site

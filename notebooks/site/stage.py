@@ -61,6 +61,9 @@ TEXTS = {  # the repository's pages that become the site's, and what stands belo
 SCRIPTS = {  # in npm's packages -> in the site's `_static`
     "jupyter-widgets-html-manager/dist/embed-amd.js": "widgets/embed-amd.js",
     "requirejs/require.js": "widgets/require.js",
+    "fortawesome-fontawesome-free/css/fontawesome.min.css": "icons/css/fontawesome.min.css",
+    "fortawesome-fontawesome-free/css/solid.min.css": "icons/css/solid.min.css",
+    "fortawesome-fontawesome-free/webfonts/fa-solid-900.woff2": "icons/webfonts/fa-solid-900.woff2",
     "mathjax/es5/tex-chtml.js": "mathjax/tex-chtml.js",
     "mathjax/es5/output/chtml/fonts/woff-v2": "mathjax/output/chtml/fonts/woff-v2",
 }

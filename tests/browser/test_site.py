@@ -90,6 +90,7 @@ def test_any_static_host_takes_it(built):
 def test_a_chapter_moves_without_a_kernel(site, page, chapter):
     from playwright.sync_api import expect
 
+    expect.set_options(timeout=120_000)
     with nothing_wrong(page, site):
         page.goto(f"{site}/notebooks/{chapter}.html")
         assert page.evaluate(FIRST_VIEW) < 3e6
@@ -129,16 +130,17 @@ def test_words_stand_out_and_pictures_have_words(site, page, built, scheme):
 def test_a_reader_finds_the_way(site, page):
     from playwright.sync_api import expect
 
+    expect.set_options(timeout=120_000)
     with nothing_wrong(page, site):
         page.goto(f"{site}/index.html")
         expect(page.locator(".bd-sidebar a[href*='notebooks/']").filter(has_text="·")).to_have_count(len(CHAPTERS))
         page.get_by_role("link", name="Conservative Q-learning").first.click()
-        expect(page.locator("h1")).to_contain_text("Conservative Q-learning")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Conservative Q-learning")
         for way, chapter in ((".right-next", "AWAC"), (".left-prev", "Conservative"), (".left-prev", "Offline DQN")):
             page.locator(way).click()
-            expect(page.locator("h1")).to_contain_text(chapter)
+            expect(page.get_by_role("heading", level=1)).to_contain_text(chapter)
         with page.expect_download() as download:
-            page.get_by_role("link", name="Open this notebook").click()
+            page.get_by_role("link", name="Open this notebook", exact=True).click()
         cells = json.loads(download.value.path().read_text(encoding="utf-8"))["cells"]
         assert not any(cell.get("outputs") for cell in cells)
         page.goto(f"{site}/search.html?q=expectile")

@@ -1,0 +1,1 @@
+// In place of the theme's: `site.css` brings the icons as a font.
