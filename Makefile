@@ -22,16 +22,11 @@ setup: .venv/ready
 lab: setup
 	$(BIN)/jupyter lab $(LAB) notebooks/00_start_here.ipynb
 
-# Only this machine can reach it; every visitor gets a kernel of their own, which ends when they leave. Beyond its
-# controls there is nothing to reach: no code, no file, no other template (more visitors: APP=--VisitorKernels.visitors=20)
+# Only this machine can reach it; every visitor gets a kernel of their own, which ends when they leave. As many are served
+# as the free memory allows, and the server says how many (fewer: APP=--VisitorKernels.visitors=10); voila.py has the rest
+APP_FOLDER := $(CURDIR)/notebooks/rlkit_workbook/widgets/app
 app: setup
-	$(BIN)/voila --Voila.ip=127.0.0.1 --Voila.tornado_settings=allow_remote_access= \
-		--VoilaConfiguration.multi_kernel_manager_class=rlkit_workbook.widgets.serving.VisitorKernels \
-		--Voila.kernel_websocket_connection_class=rlkit_workbook.widgets.serving.VisitorConnection \
-		--MappingKernelManager.cull_idle_timeout=1800 --MappingKernelManager.cull_interval=60 \
-		--MappingKernelManager.cull_connected=True --VoilaConfiguration.file_denylist='.*' \
-		--VoilaConfiguration.allow_template_override=NO --VoilaConfiguration.allow_theme_override=NO \
-		$(APP) notebooks/12_playground.ipynb
+	JUPYTER_PATH=$(APP_FOLDER) JUPYTER_CONFIG_PATH=$(APP_FOLDER) $(BIN)/voila $(APP) notebooks/12_playground.ipynb
 
 test: setup lint claims
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m "not slow" tests

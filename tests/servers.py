@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -12,9 +13,11 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = ROOT / "notebooks"
 PLAYGROUND = NOTEBOOKS / "12_playground.ipynb"
 
 
@@ -109,6 +112,66 @@ def voila(notebook):
     options = ["--Voila.ip=127.0.0.1", "--show_tracebacks=True", str(notebook)]
     with server("voila", *options) as port:
         yield f"http://127.0.0.1:{port}/"
+
+
+@contextmanager
+def made(target, folder, *options, notebook=None):
+    """A server as the Makefile starts it, with further options, on a free port: its process, that port, what it says.
+
+    Args:
+        notebook: served in place of the Makefile's.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    variable = f"{target.upper()}=--no-browser --port={port} {' '.join(options)}"
+    lines = subprocess.run(["make", "-n", target, variable], cwd=ROOT, capture_output=True, text=True, check=True)
+    command = re.search(r"^(?:JUPYTER_\S+ )*\.venv/bin/(?:jupyter lab|voila) .*$", lines.stdout, re.MULTILINE)[0]
+    folders = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    command = command.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+    command = re.sub(r"\S+\.ipynb", str(notebook), command) if notebook else command
+    # A session of its own, which ends when this process does, however it does: then the pipe to its shell closes
+    shell = subprocess.Popen(
+        ["bash", "-c", f"{command} & echo $!; exec >/dev/null 2>&1; cat; kill -KILL $!"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env=os.environ
+        | {name: str(folder / name) for name in folders}
+        | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "notebooks")])},
+    )
+    rest = None
+    try:
+        process, said = psutil.Process(int(shell.stdout.readline())), []
+        for line in shell.stdout:
+            said.append(line)
+            if "is running at" in line:
+                break
+        else:
+            pytest.fail("".join(said))
+        rest = threading.Thread(target=lambda: said.extend(shell.stdout))  # so that the pipe never fills
+        rest.start()
+        wait_until_it_listens(port)
+        yield process, port, said
+    finally:
+        family = psutil.Process(shell.pid).children(recursive=True)
+        shell.stdin.close()
+        _, alive = psutil.wait_procs(family, 20)
+        for one in alive:
+            one.kill()
+        shell.wait(60)
+        if rest is not None:
+            rest.join(60)
+        shell.stdout.close()
+    assert not alive, "it left processes behind"
+
+
+def kernels_of(process):
+    """The processes of a server's kernels."""
+    return [one for one in process.children(recursive=True) if any("ipykernel" in word for word in one.cmdline())]
 
 
 @pytest.fixture

@@ -35,6 +35,12 @@ prober = probe({"untrained": (CQL(seeds=2), data), "CQL": (cautious, data)})
 gallery = gallery_panel("medium", "CQL", {"dataset": "walked/medium-0.3"})"""
 
 
+IS_TOLD = """() => {
+    const words = getComputedStyle(document.querySelector(".rlkit-live"), "::before").content;
+    return words.includes("The kernel of this panel has ended");
+}"""
+
+
 RUN_IN_KERNEL = """code => {
     const kernel = jupyterapp.shell.currentWidget.context.sessionContext.session.kernel;
     return kernel.requestExecute({ code }).done.then(reply => reply.content.status);
@@ -306,6 +312,8 @@ def test_the_playground_in_jupyterlab_while_the_kernel_does_other_things(lab, pa
     for _ in use_the_playground(page, datasets):
         assert page.evaluate(RUN_IN_KERNEL, "assert trainer.training.running") == "ok"
     expect(page.locator('[data-mime-type="application/vnd.jupyter.error"]')).to_have_count(0)
+    page.evaluate("jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()")
+    page.wait_for_function(IS_TOLD)
 
 
 def test_the_playground_as_an_app_shows_no_code_and_keeps_its_visitors_apart(app, page, datasets):

@@ -3,13 +3,9 @@
 import contextlib
 import importlib.util
 import json
-import os
 import re
-import socket
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -20,65 +16,12 @@ import pytest
 import requests
 import websocket
 from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1, serialize_msg_to_ws_v1
-from servers import wait_until_it_listens
+from servers import kernels_of, made
 
 from rlkit_workbook.widgets.live import LIMITS
 from rlkit_workbook.widgets.serving import PROTOCOL
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.browser
-
-
-@contextlib.contextmanager
-def made(target, folder, *options):
-    """A server as the Makefile starts it (options replace its own), on a free port: its process and that port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    variable = f"{target.upper()}=--no-browser --port={port} {' '.join(options)}"
-    lines = subprocess.run(["make", "-n", target, variable], cwd=ROOT, capture_output=True, text=True, check=True)
-    command = re.search(r"^\.venv/bin/(?:jupyter lab|voila) (?:.*\\\n)*.*$", lines.stdout, re.MULTILINE)[0]
-    folders = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    command = command.replace(".venv/bin/", f"{Path(sys.executable).parent}/")
-    for name in re.findall(r"--([\w.]+)=", " ".join(options)):
-        command = re.sub(rf"--{name}=\S+ (.*--{name}=)", r"\1", command, flags=re.DOTALL)
-    # A session of its own, which ends when this process does, however it does: then the pipe to its shell closes
-    shell = subprocess.Popen(
-        ["bash", "-c", f"{command} & echo $!; exec >/dev/null 2>&1; cat; kill -KILL $!"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        env=os.environ
-        | {name: str(folder / name) for name in folders}
-        | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "notebooks")])},
-    )
-    rest = None
-    try:
-        process, said = psutil.Process(int(shell.stdout.readline())), []
-        for line in shell.stdout:
-            said.append(line)
-            if "is running at" in line:
-                break
-        else:
-            pytest.fail("".join(said))
-        rest = threading.Thread(target=lambda: said.extend(shell.stdout))  # so that the pipe never fills
-        rest.start()
-        wait_until_it_listens(port)
-        yield process, port, said
-    finally:
-        family = psutil.Process(shell.pid).children(recursive=True)
-        shell.stdin.close()
-        _, alive = psutil.wait_procs(family, 20)
-        for one in alive:
-            one.kill()
-        shell.wait(60)
-        if rest is not None:
-            rest.join(60)
-        shell.stdout.close()
-    assert not alive, "it left processes behind"
 
 
 def assert_only_this_machine_reaches(process):
@@ -189,8 +132,8 @@ def leave(visitor):
     """What a browser does when its page is closed."""
     address = f"http://127.0.0.1:{visitor.port}"
     visitor.close()
-    token, place = {"X-XSRFToken": "x"}, f"{address}/voila/api/shutdown/{visitor.kernel}"
-    answer = requests.post(place, headers=token, cookies={"_xsrf": "x"}, timeout=60)
+    form, place = {"_xsrf": (None, "x")}, f"{address}/voila/api/shutdown/{visitor.kernel}"
+    answer = requests.post(place, files=form, cookies={"_xsrf": "x"}, timeout=60)
     assert answer.status_code == 204
 
 
@@ -312,10 +255,6 @@ def play(visitor, seconds):
     return pictures, time.monotonic() - asked
 
 
-def kernels_of(process):
-    return [one for one in process.children(recursive=True) if any("ipykernel" in word for word in one.cmdline())]
-
-
 def load(process, port, visitors, seconds):
     """All places are taken and all who have one train at once; one too many asks; all leave: what it took."""
     kernels = kernels_of(process)
@@ -344,7 +283,10 @@ def test_all_visitors_train_at_once_one_too_many_is_refused_and_nothing_is_left(
     assert facts["one too many"] == (503, True)
     assert min(facts["pictures a visitor"]) > 0
     assert facts["kernels left"] == 0
-    leave(Visitor(app[1]))  # there is a place again
+    until = time.monotonic() + 60  # soon there are places again
+    while not requests.get(f"http://127.0.0.1:{app[1]}/", timeout=60).ok:
+        assert time.monotonic() < until
+        time.sleep(1)
 
 
 @pytest.mark.slow
@@ -359,7 +301,8 @@ def test_a_visitor_who_does_nothing_gives_the_place_back(tmp_path):
 
 
 if __name__ == "__main__":  # what so many visitors take: python tests/test_serving.py 10
-    with tempfile.TemporaryDirectory() as folder, made("app", Path(folder)) as (process, port, _):
+    places = f"--VisitorKernels.visitors={sys.argv[1]}"
+    with tempfile.TemporaryDirectory() as folder, made("app", Path(folder), places) as (process, port, _):
         with ThreadPoolExecutor(int(sys.argv[1])) as pool:
             visitors = list(pool.map(Visitor, [port] * int(sys.argv[1])))
         print(json.dumps(load(process, port, visitors, seconds=20), indent=1))

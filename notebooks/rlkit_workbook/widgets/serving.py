@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import time
+
+import psutil
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.web import HTTPError
-from traitlets import Int
+from traitlets import Float, Int, default
 
+MEMORY = 600e6  # bytes of a kernel whose visitor has trained the largest populations, and seen the whole gallery
 PROTOCOL = "v1.kernel.websocket.jupyter.org"
 
 
 class VisitorKernels(AsyncMappingKernelManager):
-    """Starts a kernel a visitor, and refuses the one too many with status 503 and a sentence."""
+    """Starts a kernel per visitor, and refuses the one too many with status 503 and a sentence.
 
-    visitors = Int(10, min=1, help="how many visitors are served at a time").tag(config=True)
+    Voila keeps some kernels that have run the notebook already; they count as well. It does not ask whether those that
+    it hands out are used, nor replaces them when all places were taken: both are done here, every `cull_interval`.
+    """
 
-    _starting = 0
+    visitors = Int(min=1, help="how many visitors are served at a time; by default what fits the free memory")
+    visitors = visitors.tag(config=True)
+    patience = Float(30, help="seconds without a page after which a kernel ends").tag(config=True)
+
+    def __init__(self, **arguments) -> None:
+        super().__init__(**arguments)
+        self._starting = 0
+        self.log.info("Room for %d visitors at a time (VisitorKernels.visitors)", self.visitors)
+
+    @default("visitors")
+    def _as_many_as_fit(self) -> int:
+        return max(1, int(psutil.virtual_memory().available // MEMORY))
 
     async def start_kernel(self, **arguments) -> str:
         if len(self) + self._starting >= self.visitors:
@@ -26,6 +43,25 @@ class VisitorKernels(AsyncMappingKernelManager):
             return await super().start_kernel(**arguments)
         finally:
             self._starting -= 1
+
+    async def cull_kernels(self) -> None:
+        await super().cull_kernels()
+        if len(self) + self._starting < self.visitors:
+            for notebook, pool in self._pools.items():
+                pool[:] = [start for start in pool if not (start.done() and start.exception())]
+                self.fill_if_needed(notebook_name=notebook)
+
+    async def cull_kernel_if_idle(self, kernel_id: str) -> None:
+        """End a kernel also when its page has gone, or never came; those that wait for a visitor are not asked."""
+        kernel, now = self.get_kernel(kernel_id), time.monotonic()
+        if self._kernel_connections.get(kernel_id):
+            kernel.page_seen = now
+        elif kernel.execution_state == "idle":
+            if not hasattr(kernel, "page_seen"):
+                kernel.page_seen = now + 3 * self.patience  # a page that loads, in a browser with much to do
+            if now - kernel.page_seen > self.patience:
+                return await self.shutdown_kernel(kernel_id)
+        await super().cull_kernel_if_idle(kernel_id)
 
 
 class VisitorConnection(ZMQChannelsWebsocketConnection):
