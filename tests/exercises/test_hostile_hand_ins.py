@@ -2,14 +2,18 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
 from hand_ins import ANSWER, IMPORTS, RIGHT, TARGET, notebook
 
-from rlkit_workbook.exercises.grading import grade_notebooks
+from rlkit_workbook.exercises import EXERCISES
+from rlkit_workbook.exercises.checking import Attempt, is_right
+from rlkit_workbook.exercises.grading import exchange, grade_notebooks
 
 pytestmark = pytest.mark.slow
 FRAMES = """frame = sys._getframe()
@@ -204,12 +208,8 @@ grade_notebooks([Path(sys.argv[1])], timeout=600, jobs=1)
 """
 
 
-@pytest.mark.parametrize("signal", ["SIGTERM", "SIGKILL"])
-def test_learners_processes_end_with_the_grader_whatever_ends_it(signal, tmp_path):
-    import signal as signals
-    import subprocess
-    import sys
-
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGKILL"])
+def test_learners_processes_end_with_the_grader_whatever_ends_it(end, tmp_path):
     loop = "import os, pathlib\n    pathlib.Path(PID).write_text(str(os.getpid()))\n    return sum(range(10**15))"
     pid = tmp_path / "pid"
     path = notebook(tmp_path / "02.ipynb", IMPORTS, f"PID = {str(pid)!r}", TARGET + loop)
@@ -217,7 +217,7 @@ def test_learners_processes_end_with_the_grader_whatever_ends_it(signal, tmp_pat
     _wait_for(lambda: pid.exists() and pid.read_text())
     learner = psutil.Process(int(pid.read_text()))
     server = learner.parent()
-    os.kill(grader.pid, getattr(signals, signal))
+    os.kill(grader.pid, getattr(signal, end))
     grader.wait(timeout=20)
     _wait_for(lambda: not learner.is_running() and not server.is_running())
 
@@ -229,14 +229,10 @@ def _wait_for(condition, seconds=60):
         time.sleep(0.05)
 
 
-def test_what_a_process_sends_is_read_as_data_only(tmp_path):
-    from rlkit_workbook.exercises import EXERCISES
-    from rlkit_workbook.exercises.checking import Answer, Attempt
-    from rlkit_workbook.exercises.grading import exchange
-
+def test_what_a_process_sends_is_read_as_data_only():
     item = EXERCISES["td_target"]
     sent = json.loads(json.dumps(exchange.to_json(Attempt(answers=item.known("", 0)))))
-    assert exchange.attempt_at(item, sent, 0).answers == item.known("", 0)
+    assert is_right(item, exchange.attempt_at(item, sent, 0))
     case = next(iter(item.drawn(0)))
     for value in (
         {"dtype": "|O", "shape": [1], "data": "AAAAAAAAAAA="},
@@ -249,5 +245,3 @@ def test_what_a_process_sends_is_read_as_data_only(tmp_path):
         sent["answers"][case]["value"] = value
         with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
             exchange.attempt_at(item, sent, 0)
-    assert Answer() != item.known("", 0)[case]
-    assert not Path(tmp_path / "nothing").exists()
