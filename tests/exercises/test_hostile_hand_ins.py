@@ -214,15 +214,23 @@ def test_learners_processes_end_with_the_grader_whatever_ends_it(end, tmp_path):
     pid = tmp_path / "pid"
     path = notebook(tmp_path / "02.ipynb", IMPORTS, f"PID = {str(pid)!r}", TARGET + loop)
     grader = subprocess.Popen([sys.executable, "-c", GRADE, path])
-    _wait_for(lambda: pid.exists() and pid.read_text())
-    learner = psutil.Process(int(pid.read_text()))
-    server = learner.parent()
-    os.kill(grader.pid, getattr(signal, end))
-    grader.wait(timeout=20)
-    _wait_for(lambda: not learner.is_running() and not server.is_running())
+    try:
+        _wait_for(lambda: pid.exists() and pid.read_text())
+        learner = psutil.Process(int(pid.read_text()))
+        server = learner.parent()
+        os.kill(grader.pid, getattr(signal, end))
+        grader.wait(timeout=60)
+    finally:
+        grader.kill()
+        grader.wait()
+    _wait_for(lambda: has_ended(learner) and has_ended(server))
 
 
-def _wait_for(condition, seconds=60):
+def has_ended(process):
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def _wait_for(condition, seconds=300):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it never came"
