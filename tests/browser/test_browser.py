@@ -132,7 +132,10 @@ def use_a_scrub_slider(page, view, name, first, last):
     picture, words = view.locator(".rlkit-view img").first, view.locator(".rlkit-words")
     slider = view.locator(f".rlkit-scrub-{name}")
     expect(slider).to_contain_text(name.replace("-", " "))
-    expect(slider.locator(".noUi-handle")).to_have_attribute("role", "slider")
+    handle = slider.locator(".noUi-handle")
+    expect(handle).to_have_attribute("role", "slider")
+    expect(handle).to_have_attribute("aria-label", re.compile(name.replace("-", " ").replace("_", " ")))
+    assert min(handle.evaluate("handle => [handle.offsetWidth, handle.offsetHeight]")) >= 24
     for move, to, says in (
         (by_pointer, 1.0, last),
         (by_pointer, 0.0, first),
@@ -144,9 +147,35 @@ def use_a_scrub_slider(page, view, name, first, last):
         move(page, slider, to)
         if says:
             expect(words).to_contain_text(says)
+            expect(handle).to_have_attribute("aria-valuetext", slider.locator(".widget-readout").inner_text())
         else:
             expect(words).not_to_have_text(said)
         expect(picture).not_to_have_attribute("src", shown)
+
+
+def use_a_map_by_keyboard(page, probe):
+    """One place is reached by Tab, the others by the arrow keys, with a ring that is seen; Enter chooses."""
+    from playwright.sync_api import expect
+
+    places = probe.locator(".rlkit-places")
+    expect(places.locator("button[tabindex='0']")).to_have_count(1)
+    places.get_by_role("button", name="x 3.5, y 4.5").focus()
+    for key, to in (("ArrowRight", "x 4.5, y 4.5"), ("ArrowLeft", "x 3.5, y 4.5"), ("ArrowDown", "x 3.5, y 3.5")):
+        page.keyboard.press(key)
+        expect(places.get_by_role("button", name=to)).to_be_focused()
+    ring = places.locator("button:focus").evaluate("place => getComputedStyle(place).outline")
+    assert ring == "rgb(255, 255, 255) solid 3px"
+    page.keyboard.press("Enter")
+    expect(probe.locator(".rlkit-status")).to_contain_text("place x 3.5, y 3.5")
+    expect(places.locator("button[aria-pressed='true']")).to_have_text("x 3.5, y 3.5")
+
+
+def serious_findings(page) -> list[str]:
+    """What axe-core finds in the panels that keeps somebody out."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, context={"include": [[".rlkit-panel"]]}).response["violations"]
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found if each["impact"] in ("serious", "critical")]
 
 
 @pytest.mark.parametrize("where", ["jupyterlab", "voila"])
@@ -172,6 +201,14 @@ def test_every_scrub_slider_moves_by_pointer_and_by_keyboard_and_a_place_is_prob
     use_a_scrub_slider(page, explorers, "epsilon", "epsilon 0.1,", "epsilon 0.5,")
     use_a_scrub_slider(page, explorers, "steps", "steps 50:", "steps 150:")
     assert len(sizes_of(explorers)) == 1
+    play = explorers.locator(".widget-play")
+    by_keyboard(page, explorers.locator(".rlkit-scrub-steps"), "Home")
+    expect(explorers.locator(".rlkit-words")).to_contain_text("steps 50:")
+    play.get_by_role("button").first.click()
+    expect(explorers.locator(".rlkit-words")).to_contain_text("steps 150:")
+    page.emulate_media(reduced_motion="reduce")
+    expect(play).to_be_hidden()
+    page.emulate_media(reduced_motion="no-preference")
 
     probe = page.locator(".rlkit-probe")
     status, picture = probe.locator(".rlkit-status"), probe.locator(".rlkit-probe-picture")
@@ -186,6 +223,10 @@ def test_every_scrub_slider_moves_by_pointer_and_by_keyboard_and_a_place_is_prob
         expect(status).to_contain_text(said)
         expect(picture).to_have_attribute("alt", re.compile(said))
     expect(probe.locator(".rlkit-runs")).to_contain_text("true Q of the policy")
+    use_a_map_by_keyboard(page, probe)
+    assert serious_findings(page) == []
+    for still in page.locator(".rlkit-still, .jp-OutputArea-child:has(.rlkit-still) + * img").all():
+        expect(still).to_be_hidden()  # they stand in for panels that are not there
 
     gallery = page.locator(".rlkit-gallery")
     caption, picture = gallery.locator(".rlkit-words"), gallery.locator(".rlkit-view img").first
