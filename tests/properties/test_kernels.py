@@ -135,6 +135,61 @@ def test_widgets_survive_an_exception_in_their_callbacks(notebook):
     assert "steps in 20 episodes" in notebook.shown
 
 
+PANELS = {
+    "scrub": "view = scrub(sweep)\nview",
+    "scrub, shown only": "scrub(sweep, setting={'alpha': 1})",
+    "live trainer": "trainer = live_trainer(seeds=1, updates=20_000)\ntrainer.buttons['Train'].click()\ntrainer",
+    "painter and probe": "painter, looked = data_painter(trainer), probe(trainer)\npainter.place((5.5, 2.5))\nlooked",
+    "gallery": "gallery_panel()",
+    "quiz": "quiz('05')",
+    "prediction": "predict('alpha_large')",
+}
+ENDED = """
+import threading
+for thread in threading.enumerate():
+    if thread not in (trainer.training._thread, threading.current_thread()) and "_work" in thread.name:
+        thread.join(60)
+"""
+HELD = """
+import gc, threading
+from IPython import get_ipython
+from ipywidgets.widgets import widget
+from matplotlib.figure import Figure
+gc.collect()
+figures = sum(isinstance(each, Figure) for each in gc.get_objects())
+print(len(widget._instances), len(get_ipython().kernel.comm_manager.comms), threading.active_count(), figures)
+"""
+
+
+def test_a_cell_that_is_run_again_gives_back_what_it_held_and_ends_what_it_began(notebook):
+    notebook.run(
+        "from rlkit_mini.agents import CQL\nfrom rlkit_workbook.sweeps import Sweep\n"
+        "from rlkit_workbook import data_painter, gallery_panel, live_trainer, predict, probe, quiz, scrub\n"
+        "oracle = Oracle(data.maze)\nagent = CQL(alpha=[0, 1])\n"
+        "sweep = Sweep.of(agent, train_offline(agent, data, 4, oracle, evaluations=2, progress=False), oracle)"
+    )
+    assert notebook.error is None, notebook.error
+    notebook.run(PANELS["live trainer"])
+    for panel, code in PANELS.items():
+        held = []
+        for _ in range(2):
+            for _ in range(4):
+                notebook.run(code)
+                assert notebook.error is None, (panel, notebook.error)
+            notebook.run(ENDED)
+            held.append([int(number) for number in notebook.run(HELD).split()[-4:]])
+        assert all(later <= earlier for earlier, later in zip(*held, strict=True)), (panel, held)
+    notebook.run("trainer.close()\ntrainer.training.join(60)\nprint(trainer.training.running)")
+    assert notebook.shown == "False\n"
+
+
+def test_panels_of_one_run_of_a_cell_stand_side_by_side(notebook):
+    notebook.run("from rlkit_workbook import predict\nboth = [predict('alpha_large') for _ in range(2)]")
+    assert notebook.run("print([panel.comm is not None for panel in both])") == "[True, True]\n"
+    notebook.run("other = predict('alpha_large')")
+    assert notebook.run("print([panel.comm is not None for panel in both])") == "[True, True]\n"
+
+
 RECORDS = """
 import sys
 from rlkit_workbook.exercises import progress_file

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from IPython.display import display
 
 from rlkit_mini.names import Catalogue
+from rlkit_workbook.cells import renewed
 from rlkit_workbook.exercises import (
     awac,
     cql,
@@ -68,6 +69,7 @@ _SUBJECTS = (
     fine_tuning,
 )  # in the notebooks' order
 EXERCISES = Catalogue("exercise", {item.name: item for subject in _SUBJECTS for item in subject.EXERCISES})
+predict, quiz = renewed(predict), renewed(quiz)
 _points: dict[str, float] = {}  # of each exercise's last attempt
 _hinted: dict[str, int] = {}  # how many steps of each larger exercise's hints were shown
 

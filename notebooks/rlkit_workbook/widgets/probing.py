@@ -17,6 +17,7 @@ from rlkit_mini.tables import Table
 from rlkit_workbook.panels.shown import Panel, furnishing
 from rlkit_workbook.panels.tiles import in_palette
 from rlkit_workbook.widgets.controls import PlaceMap, Status, button, choice, in_turn, rows_of
+from rlkit_workbook.widgets.live import Run
 from rlkit_workbook.widgets.live_figures import actions_at, carriers, draw_probe
 from rlkit_workbook.widgets.training import LiveTrainer
 
@@ -98,7 +99,16 @@ class TrainerProbe(Probe):
     def __init__(self, trainer: LiveTrainer) -> None:
         self.trainer = trainer
         super().__init__(button("Look at the run again", "at the trainer's run or data set as it is now", self.look))
-        trainer.on_end.append(lambda run: self.look())
+        trainer.on_end.append(self._look_anew)
+
+    def _look_anew(self, run: Run) -> None:
+        self.look()
+
+    def close(self) -> None:
+        """The trainer calls it no more."""
+        if self._look_anew in self.trainer.on_end:
+            self.trainer.on_end.remove(self._look_anew)
+        super().close()
 
     def subject(self) -> tuple[str, Transitions, Judgement | None]:
         run = self.trainer.training.run if self.trainer.training else None

@@ -124,6 +124,12 @@ class LiveTrainer(Panel):
     def __repr__(self) -> str:
         return "live trainer"
 
+    def close(self) -> None:
+        """End the training as well."""
+        if self.training is not None:
+            self.training.stop()
+        super().close()
+
     @property
     def fields(self) -> dict[str, NumberField]:
         return self._fields | self._population
