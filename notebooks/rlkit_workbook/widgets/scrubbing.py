@@ -106,7 +106,9 @@ class Scrub(Panel):
     @staticmethod
     def _leaves(shape: tuple[int, ...], value: str) -> np.ndarray:
         """A widget per setting, which hold the same at first; all share one layout and style, which are models too."""
-        leaves, layout, style = np.empty(shape, dtype=object), widgets.Layout(), widgets.HTML().style
+        leaves, spare = np.empty(shape, dtype=object), widgets.HTML()
+        layout, style = spare.layout, spare.style
+        spare.close()
         for place in np.ndindex(shape):
             leaves[place] = widgets.HTML(value, layout=layout, style=style)
         return leaves
@@ -145,6 +147,8 @@ class Scrub(Panel):
     def _draw_one(self) -> bool:
         """Draw one of the settings not drawn yet, the closest; whether there was one."""
         missing = [place for place in np.ndindex(self._views.shape) if place not in self._seen]
+        if self.comm is None:  # it was closed
+            return False
         if missing:
             here = np.array(self._here)
             self._fill(min(missing, key=lambda place: np.abs(here - place).sum()))
