@@ -9,7 +9,7 @@ STUDENT := student
 export OMP_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: setup lab app test test-slow coverage lint claims replicate notebooks student site datasets peer-jax clean
+.PHONY: setup lab app test test-slow test-oldest test-newest versions coverage lint claims replicate notebooks student site datasets peer-jax clean
 
 setup: .venv/ready
 
@@ -35,6 +35,28 @@ test: setup lint claims
 test-slow: setup
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m slow tests
 
+# With the oldest versions that pyproject.toml allows, and with the newest of everything but torch; each installs its own
+test-oldest: .venv-oldest/ready
+	.venv-oldest/bin/python -m pytest $(OTHER_VERSIONS) tests
+
+test-newest: .venv-newest/ready
+	.venv-newest/bin/python -m pytest $(OTHER_VERSIONS) tests
+
+OTHER_VERSIONS := -q -rs -n 2 --dist loadscope -m "not slow" -W default::DeprecationWarning -W default::PendingDeprecationWarning
+
+.venv-%/ready: tests/%.txt pyproject.toml
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --constraint tests/$*.txt --editable '.[notebooks,apps,tests]'
+	touch $@
+
+# The versions for them, as `uv pip compile` finds them
+versions: setup
+	for kind in oldest:lowest-direct newest:highest; do \
+		echo torch==2.13.0 | uv pip compile --quiet --python-version 3.11 --no-annotate --no-header --override - \
+			--extra notebooks --extra apps --extra tests --resolution $${kind#*:} pyproject.toml \
+			| grep -vE '^(nvidia|cuda|triton)' > tests/$${kind%:*}.txt; \
+	done
+
 # Which lines of the package no test runs; less than 95% covered is an error
 coverage: setup
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope --cov --cov-report=term tests
@@ -58,6 +80,7 @@ notebooks: setup
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
 		--ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False \
 		--ClearMetadataPreprocessor.enabled=True --ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec \
+		--ClearMetadataPreprocessor.preserve_nb_metadata_mask=language_info \
 		--ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \
 		--ClearMetadataPreprocessor.preserve_cell_metadata_mask=jupyter \
 		$(NOTEBOOKS)
@@ -110,6 +133,6 @@ peer-jax: setup .venv-jax/ready
 	touch .venv-jax/ready
 
 clean:
-	rm -rf .venv .venv-jax .venv-site build dist .coverage* .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-* build dist .coverage* .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

@@ -3,14 +3,19 @@
 import importlib
 import itertools
 import json
+import ntpath
 import re
+import subprocess
 import tomllib
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
+import nbformat
 import numpy as np
 import pytest
 import torch
 import yaml
+from first_cell import first_cell
+from nbconvert import ScriptExporter
 from packaging.requirements import Requirement
 
 from rlkit_mini import load_dataset
@@ -88,6 +93,37 @@ def test_every_figure_has_alternative_text():
         assert all(len(text) > 40 for text in words), path.name
         assert len(set(words)) == len(words), f"{path.name}: two figures have the same words"
     assert all(all(re.findall(r"!\[([^]]*)\]", page)) for page in PAGES.values())
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_one_for_every_program_that_opens_it(path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    nbformat.validate(notebook)
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    assert notebook["metadata"]["language_info"]["file_extension"] == ".py"
+    ids = [cell["id"] for cell in notebook["cells"]]
+    assert len(set(ids)) == len(ids)
+    first = next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")
+    assert "".join(first["source"]) == first_cell(PROJECT), "`.venv/bin/python tests/first_cell.py` writes it"
+    assert not first["outputs"]
+    script, facts = ScriptExporter().from_notebook_node(nbformat.from_dict(notebook))
+    assert facts["output_extension"] == ".py"
+    compile(script, path.name, "exec")
+
+
+def test_files_have_names_that_every_system_takes():
+    if not (ROOT / ".git").exists():
+        pytest.skip("no repository")
+    listed = subprocess.run(["git", "ls-files", "-s", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    modes, names = zip(*(line.split("\t") for line in listed.stdout.strip("\0").split("\0")), strict=True)
+    assert {mode.split()[0] for mode in modes} <= {"100644", "100755"}  # no link
+    assert len({name.casefold() for name in names}) == len(names)
+    for name in names:
+        assert not ntpath.isabs(name)
+        assert not PureWindowsPath(name).is_reserved()
+        assert not re.search(r'[<>:"|?*\\]|[. ](/|$)', name), name
+        assert name.isascii()
+        assert len(name) < 150
 
 
 # The pages
