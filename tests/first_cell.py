@@ -31,19 +31,8 @@ def write_first_cell(path: Path, code: str) -> None:
     notebook = json.loads(path.read_text(encoding="utf-8"))
     cells = [cell for cell in notebook["cells"] if cell["id"] != "install"]
     begin = next(index for index, cell in enumerate(cells) if cell["cell_type"] == "code")
-    source = code.splitlines(keepends=True)
-    hidden = {"jupyter": {"source_hidden": True}}
-    cell = {
-        "cell_type": "code",
-        "execution_count": 1,
-        "id": "install",
-        "metadata": hidden,
-        "outputs": [],
-        "source": source,
-    }
-    counts = [cell for cell in cells if cell["cell_type"] == "code" and cell["execution_count"]]
-    for count, later in enumerate(counts, start=2):
-        later["execution_count"] = count
+    cell = {"cell_type": "code", "execution_count": None, "id": "install"}
+    cell |= {"metadata": {"jupyter": {"source_hidden": True}}, "outputs": [], "source": code.splitlines(keepends=True)}
     notebook["cells"] = [*cells[:begin], cell, *cells[begin:]]
     python = {"name": "ipython", "version": 3}
     notebook["metadata"].setdefault(

@@ -106,7 +106,7 @@ def test_a_notebook_is_one_for_every_program_that_opens_it(path):
     first = next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")
     assert "".join(first["source"]) == first_cell(PROJECT), "`.venv/bin/python tests/first_cell.py` writes it"
     assert not first["outputs"]
-    script, facts = ScriptExporter().from_notebook_node(nbformat.from_dict(notebook))
+    script, facts = ScriptExporter().from_notebook_node(nbformat.read(path, as_version=4))
     assert facts["output_extension"] == ".py"
     compile(script, path.name, "exec")
 
