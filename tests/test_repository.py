@@ -95,6 +95,7 @@ def test_every_figure_has_alternative_text():
     assert all(all(re.findall(r"!\[([^]]*)\]", page)) for page in PAGES.values())
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_is_one_for_every_program_that_opens_it(path):
     notebook = json.loads(path.read_text(encoding="utf-8"))

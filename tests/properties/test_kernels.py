@@ -145,8 +145,9 @@ PANELS = {
 }
 ENDED = """
 import threading
+trainer.stop()
 for thread in threading.enumerate():
-    if thread not in (trainer.training._thread, threading.current_thread()) and "_work" in thread.name:
+    if "_work" in thread.name:
         thread.join(60)
 """
 HELD = """
