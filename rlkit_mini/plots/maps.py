@@ -132,7 +132,7 @@ def directions(oracle: Oracle, probabilities: np.ndarray) -> tuple[np.ndarray, n
     centres = oracle.maze.positions(oracle.observations)
     _, owner, counts = np.unique(np.floor(centres / size), axis=0, return_inverse=True, return_counts=True)
     average = np.zeros((len(counts), 4))
-    np.add.at(average, owner, np.hstack([centres, np.asarray(probabilities, dtype=np.float64) @ ACTIONS]))
+    np.add.at(average, owner.ravel(), np.hstack([centres, np.asarray(probabilities, dtype=np.float64) @ ACTIONS]))
     average = average / counts[:, None]
     places, moves = np.hsplit(average[~at_goal(oracle.maze, average[:, :2])], 2)  # in the goal nobody acts
     length = np.linalg.norm(moves, axis=1, keepdims=True)
