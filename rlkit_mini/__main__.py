@@ -1,4 +1,4 @@
-"""The command line: python -m rlkit_mini list | explore NAME | train NAME | finetune NAME."""
+"""The command line: python -m rlkit_mini list | explore NAME | train NAME | finetune NAME; or --agent for a NAME."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ AgentSettings = dataclasses.make_dataclass(
 class Run:
     """The options of every run."""
 
-    name: Annotated[Positional[str], arg(metavar="NAME", help="of an experiment, see `list`")]
+    name: Annotated[Positional[str | None], arg(metavar="NAME", help="of an experiment, see `list`")] = None
+    agent: _option(str, "WORD", "without a NAME: an algorithm, see `list`") = None
     seeds: Annotated[int, arg(help="members, one per seed")] = 8
     first_seed: Annotated[int, arg(help="which the others follow")] = 0
     course: Annotated[bool, arg(help="the course's own settings and length", help_behavior_hint="")] = False
@@ -67,9 +68,15 @@ class Run:
         Raises:
             UnknownNameError: there is none. ValueError: another command runs it.
         """
-        from rlkit_mini.experiments import EXPERIMENTS
+        from rlkit_mini.experiments import EXPERIMENTS, Experiment
 
-        row = EXPERIMENTS[self.name]
+        if (self.name is None) == (self.agent is None):
+            raise ValueError("expected either the NAME of an experiment, see `list`, or --agent and where it learns")
+        if self.agent:
+            row = Experiment.unnamed(command, self.agent, maze=getattr(self, "env", None), dataset=self.dataset)
+            self.name = row.name
+        else:
+            row = EXPERIMENTS[self.name]
         if row.command != command:
             raise ValueError(f"{self.name} is run by `{row.command} {self.name}`")
         row = row.as_in_the_course() if self.course else row
@@ -91,6 +98,7 @@ class Run:
 class Exploration(Run):
     """And of an exploration."""
 
+    env: _option(str, "ID", "without a NAME: a Gymnasium environment, such as CartPole-v1, or a maze") = None
     steps: _option(int, "INT", "in the environment, per member, instead of the experiment's") = None
     overwrite: Annotated[bool, arg(help="replace data sets of these ids", help_behavior_hint="")] = False
 
@@ -130,7 +138,7 @@ def list_experiments() -> None:
 
 
 def explore(options: Annotated[Exploration, arg(name="")]) -> None:
-    """Explore a maze with a population, and write a data set per member."""
+    """Explore a maze, or another environment, with a population, and write a data set per member."""
     from rlkit_mini.data.sets import check_id
 
     row, asked = options.rows("explore")
@@ -145,11 +153,11 @@ def explore(options: Annotated[Exploration, arg(name="")]) -> None:
     result = _run(row, asked, options)
     _save_datasets(result, ids, options, folder)
     curve = result.summary["curve"]
-    _write(options, result, "steps", curve["steps"], curve["coverage"])
+    _write(options, result, "steps", curve["steps"], curve.get("coverage") or curve["goals"])
 
 
 def train(options: Annotated[Training, arg(name="")]) -> None:
-    """Train a population offline, and hold it against the exact solution."""
+    """Train a population offline, and hold it against the exact solution, or beyond the mazes against rollouts."""
     _train(options, "train")
 
 
@@ -186,16 +194,17 @@ def _run(row: Experiment, asked: Experiment, options: Run) -> ExplorationResult 
 
 def _save_datasets(result: ExplorationResult, ids: list[str], options: Exploration, folder: Path) -> None:
     from rlkit_mini.data.sets import save_dataset
+    from rlkit_mini.mazes import Maze
     from rlkit_mini.oracle import Oracle
 
-    oracle = Oracle(result.data[0].maze)
+    oracle = Oracle(result.data[0].maze) if isinstance(result.data[0].maze, Maze) else None
     for seed, dataset_id, data in zip(options.all_seeds(), ids, result.data, strict=True):
         save_dataset(
             dataset_id,
             data,
             algorithm=result.experiment.agent,
             description=f"{result.experiment.name}, {len(data):,} steps, seed {seed}.",
-            reference_returns=(oracle.random_return, oracle.optimal_return),
+            reference_returns=oracle and (oracle.random_return, oracle.optimal_return),
             folder=folder,
             overwrite=options.overwrite,
         )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlkit_mini.agents import ALGORITHMS
-from rlkit_mini.mazes import MAZES
+from rlkit_mini.mazes import MAZES, Maze
 from rlkit_mini.names import Catalogue
 
 if TYPE_CHECKING:
     from rlkit_mini.agents.agent import Agent
+    from rlkit_mini.environments import Environment
 
 TABLE = Path(__file__).with_suffix(".toml")
 
@@ -26,7 +28,7 @@ class Experiment:
         agent: its name, such as "CQL".
         dataset: that a training reads, and an exploration writes.
         dataset_dir: where a training looks for it, and nowhere else; None for where `load_dataset` does.
-        maze, steps: of an exploration: where, and for how many steps per member.
+        maze, steps: of an exploration: where (a maze, or an environment's id), and for how many steps per member.
         updates: of a training: minibatches per member.
         online_steps, online_epsilon: of a fine-tuning: steps per member that follow the updates, one more update each,
             and the share of random actions in them.
@@ -58,9 +60,30 @@ class Experiment:
         if missing:
             raise ValueError(f"experiment {name} has no {missing[0]}; expected {', '.join(needed)} and any settings")
         ALGORITHMS[row["agent"]]  # what is unknown is told with the closest names
-        if "maze" in row:
+        if "maze" in row and not re.search(r"-v\d+$", row["maze"]):
             MAZES[row["maze"]]
         return cls(name, "", "").changed(**row)
+
+    @classmethod
+    def unnamed(cls, command: str, agent: str, **where: str | None) -> Experiment:
+        """Of no table: an agent in an environment (`maze`), or on a `dataset`, for the usual length.
+
+        Raises:
+            UnknownNameError: no such agent or maze. ValueError: nothing says where.
+        """
+        needed, lengths = ("maze", {"steps": 10_000}) if command == "explore" else ("dataset", {"updates": 4000})
+        if not where.get(needed):
+            raise ValueError(
+                f"--agent {agent} has no data; expected {'--env' if needed == 'maze' else '--dataset'} too"
+            )
+        names = {word.lower(): name for name, row in ALGORITHMS.items() for word in (row.label, name)}
+        agent = Catalogue("algorithm", names)[agent.lower()]
+        place = re.sub(r"-v\d+$", "", where[needed]).lower()
+        label = ALGORITHMS[agent].label.lower()
+        row = {"agent": agent, "dataset": f"{place.split('/')[-1]}/{label}-v0"} | lengths
+        row |= {"online_steps": 4000} if command == "finetune" else {}
+        name = f"{re.sub(r'[^a-z0-9]+', '_', place)}_{label}"
+        return cls.of(name, row | {word: value for word, value in where.items() if value})
 
     def changed(self, **changes: Any) -> Experiment:
         """The same experiment with other attributes, or other settings of its agent."""
@@ -77,6 +100,13 @@ class Experiment:
     def command(self) -> str:
         """That runs it: "explore", "train" or "finetune"."""
         return "explore" if self.maze else "train" if self.online_steps is None else "finetune"
+
+    def suited(self, where: Maze | Environment) -> Experiment:
+        """The same experiment with what an agent has to know of an environment that is no maze, on raw observations."""
+        if isinstance(where, Maze):
+            return self
+        raw = {"features": "raw"} if "features" in ALGORITHMS[self.agent].load().defaults() else {}
+        return self.changed(**raw | where.sizes | self.settings)
 
     def make_agent(self, seeds: int | Sequence[int] = 1) -> Agent:
         """A fresh population.

@@ -12,11 +12,14 @@ import numpy as np
 from rlkit_mini.agents.agent import Agent
 from rlkit_mini.data.sets import load_dataset
 from rlkit_mini.data.transitions import Transitions
+from rlkit_mini.environments import Copies, Environment, environment_of
+from rlkit_mini.evaluation.choosing import fitted_q_evaluation
 from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.evaluation.measures import bootstrap_interval, coverage_curve, interquartile_mean
+from rlkit_mini.evaluation.rollouts import Rollouts
 from rlkit_mini.experiments import Experiment
 from rlkit_mini.exploration import explore
-from rlkit_mini.mazes import MAZES
+from rlkit_mini.mazes import MAZES, Maze
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.tables import with_interval
 from rlkit_mini.training import History, fine_tune, train_offline
@@ -32,7 +35,7 @@ class TrainingResult:
 
     experiment: Experiment
     agent: Agent
-    oracle: Oracle
+    oracle: Oracle | Rollouts | None
     data: Transitions
     history: History
     summary: dict[str, Any]
@@ -41,12 +44,12 @@ class TrainingResult:
 
 @dataclasses.dataclass
 class ExplorationResult:
-    """What a population collected; `coverages` is (evaluations, seeds) after `steps` (evaluations,)."""
+    """What a population collected; `coverages` is (evaluations, seeds) after `steps` (evaluations,), or None."""
 
     experiment: Experiment
     data: list[Transitions]
     steps: np.ndarray
-    coverages: np.ndarray
+    coverages: np.ndarray | None
     summary: dict[str, Any]
 
 
@@ -65,21 +68,38 @@ def run_experiment(
         RuntimeError: interrupted before anything could be shown. TrainingDivergedError: as in `train_offline`.
     """
     run = _explored if experiment.command == "explore" else _trained
-    return run(experiment, experiment.make_agent(seeds), log_interval, progress)
+    return run(experiment, seeds, log_interval, progress)
 
 
 def as_row(summary: dict[str, Any]) -> dict[str, str]:
     """A summary as a table's row."""
-    if "coverage" in summary:
+    if "goals" in summary:
+        seen = {}
+        if "coverage" in summary:
+            seen["coverage: IQM [95% interval]"] = with_interval(summary["coverage"], digits=2)
+            seen["worst seed"] = f"{summary['worst']:.2f}"
         return {
             "experiment": summary["experiment"],
-            "coverage: IQM [95% interval]": with_interval(summary["coverage"], digits=2),
-            "worst seed": f"{summary['worst']:.2f}",
-            "goals per member": f"{np.mean(summary['goals']):.1f}",
+            **seen,
+            f"{'goals' if seen else 'terminations'} per member": f"{np.mean(summary['goals']):.1f}",
             "steps": f"{summary['steps']:,}",
             "seconds": "–" if summary["seconds"] is None else f"{summary['seconds']:.1f}",
         }
-    behaviour, believed = summary["behaviour_return"], summary["start_value_estimated"]
+    behaviour, believed = summary["behaviour_return"], summary.get("start_value_estimated")
+    if "optimal_return" not in summary:
+        return {
+            "experiment": summary["experiment"],
+            "data": summary["dataset"].removesuffix("-v0"),
+            "behaviour": "–" if behaviour is None else f"{behaviour:.1f}",
+            "return in rollouts: IQM [95% interval]": with_interval(summary["returns"])
+            if "returns" in summary
+            else "–",
+            "worst seed": f"{summary['worst']:.1f}" if "returns" in summary else "–",
+            "value at start, as FQE guesses": f"{summary['start_value_by_fqe']:.2f}",
+            "updates": f"{summary['updates']:,}",
+            "seconds": f"{summary['seconds']:.1f}",
+            "and rollouts": summary.get("rollouts", "–"),
+        }
     return {
         "experiment": summary["experiment"],
         "data": summary["dataset"].removeprefix("pointmass/").removesuffix("-v0"),
@@ -95,9 +115,25 @@ def as_row(summary: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _trained(experiment: Experiment, agent: Agent, log_interval: int | None, progress: bool) -> TrainingResult:
+def _judge(maze: Maze | Environment, agent: Agent) -> Oracle | Rollouts | None:
+    """Who says what the agents are worth: nobody, where the environment is not there."""
+    if isinstance(maze, Maze):
+        return Oracle(maze, agent.settings[0].get("discount", 0.95))
+    try:
+        Copies(maze, 1).close()
+    except ValueError as error:
+        print(f"{error}. Without it nobody can know what agents are worth: what FQE says is a guess from the data")
+        return None
+    return Rollouts(maze)
+
+
+def _trained(
+    experiment: Experiment, seeds: int | Sequence[int], log_interval: int | None, progress: bool
+) -> TrainingResult:
     data, online = load_dataset(experiment.dataset, experiment.dataset_dir), experiment.command == "finetune"
-    oracle = Oracle(data.maze, agent.settings[0].get("discount", 0.95))
+    experiment = experiment.suited(data.maze)
+    agent = experiment.make_agent(seeds)
+    oracle = _judge(data.maze, agent)
     total = experiment.updates + (experiment.online_steps if online else 0)
     evaluations = _evaluations(total, log_interval, usual=20 if online else 10)
     shown, began = {"oracle": oracle, "evaluations": evaluations, "progress": progress}, time.perf_counter()
@@ -111,6 +147,8 @@ def _trained(experiment: Experiment, agent: Agent, log_interval: int | None, pro
         raise RuntimeError(f"{experiment.name} was interrupted too early to be shown; nothing was kept")
     summary = _facts(experiment, agent) | _judged(agent, oracle, data)
     summary |= {"updates": int(history.updates[-1]), "seconds": seconds, "history": _as_lists(history)}
+    if isinstance(oracle, Rollouts):
+        summary["rollouts"] = f"{oracle.steps:,} steps, {oracle.seconds:.1f} s"
     result = TrainingResult(experiment, agent, oracle, data, history, summary)
     if online:
         result.control = train_offline(experiment.make_agent(agent.configuration["seeds"]), data, total, **shown)
@@ -118,14 +156,19 @@ def _trained(experiment: Experiment, agent: Agent, log_interval: int | None, pro
     return result
 
 
-def _judged(agent: Agent, oracle: Oracle, data: Transitions) -> dict[str, Any]:
+def _judged(agent: Agent, oracle: Oracle | Rollouts | None, data: Transitions) -> dict[str, Any]:
     """What the agents believe and are worth, beside what could have been reached."""
+    behaviour = {"behaviour_return": float(data.episode_returns.mean()) if len(data.episode_returns) else None}
+    if not isinstance(oracle, Oracle):
+        estimates = fitted_q_evaluation(data, agent.policy, agent.settings[0].get("discount", 0.99))
+        behaviour["start_value_by_fqe"] = float(np.median(estimates))
+        returns = oracle and oracle.evaluate(agent.policy).episode_return
+        return behaviour | ({} if returns is None else {"returns": returns.tolist(), **_over_seeds(returns)})
     judged = Judgement.of(agent, oracle)
     true, believed = judged.true_start, None if judged.q_values is None else judged.believed_start
-    return {
+    return behaviour | {
         "optimal_return": oracle.optimal_return,
         "best_return_of_data": oracle.best_return(data.observations, data.actions),
-        "behaviour_return": float(data.episode_returns.mean()) if len(data.episode_returns) else None,
         "returns": judged.returns.tolist(),
         **_over_seeds(judged.returns),
         "start_value_estimated": None if believed is None else float(np.median(believed)),
@@ -135,23 +178,28 @@ def _judged(agent: Agent, oracle: Oracle, data: Transitions) -> dict[str, Any]:
     }
 
 
-def _explored(experiment: Experiment, agent: Agent, log_interval: int | None, progress: bool) -> ExplorationResult:
+def _explored(
+    experiment: Experiment, seeds: int | Sequence[int], log_interval: int | None, progress: bool
+) -> ExplorationResult:
+    maze = MAZES[experiment.maze] if experiment.maze in MAZES else environment_of(experiment.maze)
+    agent = experiment.suited(maze).make_agent(seeds)
     began = time.perf_counter()
-    data = explore(agent, MAZES[experiment.maze], experiment.steps, progress)
+    data = explore(agent, maze, experiment.steps, progress)
     seconds, made = time.perf_counter() - began, len(data[0])
     steps = np.unique(np.linspace(0, made, _evaluations(made, log_interval, usual=20) + 1)[1:].astype(int))
-    coverages, goals = coverage_curve(data, steps), [member.terminations.numpy().cumsum() for member in data]
+    ended = np.transpose([member.terminations.numpy().cumsum()[steps - 1] for member in data])
+    coverages = coverage_curve(data, steps) if isinstance(maze, Maze) else None
+    seen = {"coverage": coverages[-1].tolist(), **_over_seeds(coverages[-1])} if coverages is not None else {}
     summary = {
         **_facts(experiment, agent),
-        "coverage": coverages[-1].tolist(),
-        **_over_seeds(coverages[-1]),
-        "goals": [int(reached[-1]) for reached in goals],
+        **seen,
+        "goals": ended[-1].tolist(),
         "steps": made,
         "seconds": seconds,
         "curve": {
             "steps": steps.tolist(),
-            "coverage": coverages.round(4).tolist(),
-            "goals": np.transpose([reached[steps - 1] for reached in goals]).tolist(),
+            **({"coverage": coverages.round(4).tolist()} if coverages is not None else {}),
+            "goals": ended.tolist(),
         },
     }
     return ExplorationResult(experiment, data, steps, coverages, summary)
@@ -176,4 +224,5 @@ def _evaluations(total: int, log_interval: int | None, usual: int) -> int:
 
 
 def _as_lists(history: History) -> dict[str, list]:
-    return {"updates": history.updates.tolist(), "returns": history.returns.round(2).tolist()}
+    returns = None if history.returns is None else history.returns.round(2).tolist()
+    return {"updates": history.updates.tolist(), "returns": returns}

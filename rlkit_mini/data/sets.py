@@ -105,8 +105,8 @@ def checksum(dataset_id: str, folder: str | os.PathLike | None = None) -> str:
 
 
 def check_id(dataset_id: str) -> None:
-    """Raise a ValueError where an id is of another form than Minari's."""
-    if not re.fullmatch(r"([\w-]+/)*[\w-]+-v\d+", dataset_id):
+    """Raise a ValueError where an id is of another form than Minari's, whose namespaces have at least two letters."""
+    if not re.fullmatch(r"(?!./[^/]+$)([\w-]+/)*[\w-]+-v\d+", dataset_id):
         raise ValueError(f"data set id is {dataset_id!r}; expected namespace/name-v0, such as 'pointmass/mine-v0'")
 
 

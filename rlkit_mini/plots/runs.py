@@ -5,15 +5,22 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from rlkit_mini.evaluation.judging import Judgement
+from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots.curves import draw_curve, draw_references
 from rlkit_mini.plots.maps import draw_arrows, draw_map, draw_visits
 from rlkit_mini.plots.style import INK, RETURN, label_axes, new_figure
 
 
 def draw_training(results: dict) -> Figure:
-    """Learning curves of training results by label, and what the first one's median seed believes."""
-    figure, (left, right) = new_figure(1, 2)
+    """Learning curves of training results by label, and what the first one's median seed believes of a maze."""
     first = next(iter(results.values()))
+    if not isinstance(first.oracle, Oracle):
+        curves = {label: (result.history.updates, result.history.returns) for label, result in results.items()}
+        if first.oracle is None:
+            curves = {label: (result.history.updates, result.history.losses) for label, result in results.items()}
+        title = f"How well {' and '.join(results)} acts" if first.oracle else f"How {' and '.join(results)} learns"
+        return _draw_alone(curves, title, "updates", "return in rollouts" if first.oracle else "loss")
+    figure, (left, right) = new_figure(1, 2)
     for label, result in results.items():
         draw_curve(left, result.history.updates, result.history.returns, label, worst=True)
     legend = "lower right" if len(results) > 1 else ""
@@ -29,7 +36,10 @@ def draw_training(results: dict) -> Figure:
 
 
 def draw_exploration(results: dict) -> Figure:
-    """Coverage of exploration results by label, and where the first seed of each went."""
+    """Coverage of exploration results by label, and where the first seed of each went; of no maze, arrivals alone."""
+    if next(iter(results.values())).coverages is None:
+        curves = {label: (result.steps, result.summary["curve"]["goals"]) for label, result in results.items()}
+        return _draw_alone(curves, "How often episodes came to their end", "steps", "terminations so far")
     figure, (left, *maps) = new_figure(1, 1 + len(results))
     images = []
     for ax, (label, result) in zip(maps, results.items(), strict=True):
@@ -41,6 +51,14 @@ def draw_exploration(results: dict) -> Figure:
     left.set_ylim(0, 1)
     legend = "lower right" if len(results) > 1 else ""
     label_axes(left, "How much it has seen (thin: worst seed)", "steps", "coverage (share of half-cells)", legend)
+    return figure
+
+
+def _draw_alone(curves: dict[str, tuple], title: str, x: str, y: str) -> Figure:
+    figure, ax = new_figure()
+    for label, (at, values) in curves.items():
+        draw_curve(ax, at, values, label, worst=True)
+    label_axes(ax, f"{title} (thin: worst seed)", x, y, "best" if len(curves) > 1 else "")
     return figure
 
 
@@ -75,5 +93,5 @@ def draw_fine_tuning(summaries: dict[str, dict]) -> Figure:
         "center right",
     )
     lines = {"J*": "optimal_return", "best of data": "best_return_of_data", "behaviour": "behaviour_return"}
-    draw_references(ax, {name: first[key] for name, key in lines.items() if first[key] is not None})
+    draw_references(ax, {name: first[key] for name, key in lines.items() if first.get(key) is not None})
     return figure

@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 from helpers import assert_same_bits
 
-from rlkit_mini import load_dataset, train_offline
+from rlkit_mini import explore, load_dataset, train_offline
 from rlkit_mini.__main__ import main
-from rlkit_mini.agents import ALGORITHMS, CQL
-from rlkit_mini.experiments import EXPERIMENTS, read_experiments
+from rlkit_mini.agents import ALGORITHMS, CQL, RandomAgent
+from rlkit_mini.data.sets import save_dataset
+from rlkit_mini.experiments import EXPERIMENTS, Experiment, read_experiments
 from rlkit_mini.names import UnknownNameError
-from rlkit_mini.running import run_experiment
+from rlkit_mini.running import as_row, run_experiment
 
 BLOG = (
     *(f"pointmass_{maze}_{agent}" for maze in ("easy", "medium", "hard") for agent in ("random", "rnd")),
@@ -318,3 +319,53 @@ def test_a_terminal_that_lacks_a_letter_is_no_reason_to_stop(tmp_path):
         assert done.returncode == (0 if words[-1] == "list" else 2)
         assert b"Traceback" not in done.stderr
         assert done.stdout or done.stderr.startswith(b"error: ")
+
+
+def test_without_a_name_an_agent_explores_and_learns_in_any_environment(tmp_path):
+    few = ["--seeds", 2, "--dataset-dir", "sets"]
+    explored = command("explore", "--env", "Acrobot-v1", "--agent", "rnd", "--steps", 70, *few, cwd=tmp_path)
+    assert (explored.returncode, explored.stderr.count("error")) == (0, 0)
+    assert "terminations per member" in explored.stdout
+    data = load_dataset("acrobot/rnd-v0", tmp_path / "sets")
+    assert (str(data.maze), len(data)) == ("Acrobot-v1", 70)
+    for name, rest in (("train", []), ("finetune", ["--online-steps", 2, "--discount", 0.99])):
+        asked = ["--agent", "IQL", "--dataset", "acrobot/rnd-v0", "--updates", 2, "--log-interval", 4, *few, *rest]
+        trained = command(name, *asked, cwd=tmp_path)
+        assert trained.returncode == 0, trained.stderr
+        assert "return in rollouts: IQM [95% interval]" in trained.stdout
+        assert ("try 0.99 or more" in trained.stdout) == (name == "train")
+        assert sorted(path.name for path in (tmp_path / "results" / "acrobot_rnd_iql").iterdir()) == FILES
+    agent = ALGORITHMS["IQL"].load().load(tmp_path / "results" / "acrobot_rnd_iql" / "agent.safetensors")
+    assert (agent.observation_size, agent.action_count, agent.features) == (6, 3, "raw")
+
+
+def test_of_an_environment_that_is_not_there_training_says_what_it_cannot_know(tmp_path, capsys):
+    (data,) = explore(RandomAgent(observation_size=4, action_count=2), "CartPole-v1", 40, progress=False)
+    save_dataset("lost/random-v0", data, algorithm="random", description="A test.", folder=tmp_path)
+    path = tmp_path / "lost" / "random-v0" / "data" / "metadata.json"
+    path.write_text(path.read_text().replace("CartPole-v1", "Lost-v7"))
+    row = Experiment.unnamed("train", "bc", dataset="lost/random-v0").changed(updates=2, dataset_dir=tmp_path)
+    result = run_experiment(row, seeds=2, progress=False)
+    assert "Lost-v7 is not known to Gymnasium here" in (said := capsys.readouterr().out)
+    assert "nobody can know what agents are worth" in said
+    assert result.history.returns is None
+    assert np.isfinite(result.summary["start_value_by_fqe"])
+    assert "–" in as_row(result.summary).values()
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (["train"], "expected either the NAME of an experiment, see `list`, or --agent"),
+        (["train", "pointmass_medium_cql", "--agent", "iql"], "expected either the NAME of an experiment"),
+        (["train", "--agent", "iqll", "--dataset", "pointmass/medium-rnd-v0"], "did you mean 'iql'"),
+        (["train", "--agent", "iql"], "--agent iql has no data; expected --dataset too"),
+        (["explore", "--agent", "rnd"], "expected --env too"),
+        (["explore", "--agent", "rnd", "--env", "CartPol-v1"], "Did you mean: `CartPole`"),
+        (["explore", "--agent", "rnd", "--env", "mediun"], "unknown maze 'mediun'; did you mean 'medium'"),
+    ],
+)
+def test_what_is_asked_without_a_name_is_told_what_it_lacks(asked, words, tmp_path):
+    refused = command(*asked, cwd=tmp_path)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert words in refused.stderr
