@@ -58,13 +58,13 @@ def test_start_knows_every_notebook_and_no_other():
 
 
 def read_in_one_go(path: Path) -> list[tuple[str, str]]:
-    """Kind and source of a notebook's cells, but for its claims and the larger exercise, up to the next section."""
+    """Kind and source of a notebook's cells, but for hidden ones (its claims) and the larger exercise."""
     found, building = [], False
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         source = "".join(cell["source"])
         if section := cell["cell_type"] == "markdown" and re.search(r"^## (.*)", source, re.MULTILINE):
             building = section[1].startswith("Build it yourself")
-        if not building and "claims" not in cell["metadata"].get("tags", ()):
+        if not building and not cell["metadata"].get("jupyter", {}).get("source_hidden"):
             found.append((cell["cell_type"], source))
     return found
 
