@@ -181,6 +181,15 @@ class Agent(nn.Module):
         swept = ", ".join(f"{name} {self.settings[member][name]:g}" for name in self.grid)
         return f"seed {self.seeds[member]}" + (f", {swept}" if swept else "")
 
+    def by_value(self, name: str, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+        """`function` of tensors (members, ...) and of one number, a setting: where that is swept, value by value."""
+        values = getattr(self, name)
+        if not isinstance(values, Tensor):
+            return function(*tensors, values)
+        each, which = values.flatten().unique(return_inverse=True)
+        made = [function(*(tensor[which == i] for tensor in tensors), value) for i, value in enumerate(each.tolist())]
+        return torch.cat(made)[which.argsort(stable=True).argsort()]
+
     def only(self, setting: Mapping[str, float]) -> Agent:
         """The members of one setting, as a population that acts as they do, to the bit; it trains on as a loaded one.
 

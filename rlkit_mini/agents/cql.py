@@ -37,7 +37,7 @@ class CQL(DQN):
     Args:
         alpha: weight of the penalty; one number, or a list to sweep.
         temperature: T of the penalty's soft maximum, divides; one number, or a list to sweep.
-        penalty: `cql_penalty`, or yours; a swept temperature reaches it as a (members, 1) tensor.
+        penalty: `cql_penalty`, or yours, for which the temperature is one number, also where it is swept.
         dqn: the settings of `DQN`.
     """
 
@@ -54,4 +54,8 @@ class CQL(DQN):
 
     def loss(self, batch: Batch, q_values: Tensor) -> Tensor:
         """DQN's loss of each transition plus alpha times its penalty: (members, batch)."""
-        return super().loss(batch, q_values) + self.alpha * self.penalty(q_values, batch.actions, self.temperature)
+        if self.penalty is cql_penalty:  # for all temperatures at once
+            penalty = cql_penalty(q_values, batch.actions, self.temperature)
+        else:
+            penalty = self.by_value("temperature", self.penalty, q_values, batch.actions)
+        return super().loss(batch, q_values) + self.alpha * penalty

@@ -49,6 +49,7 @@ class RND(DQN):
         rnd_hidden, rnd_features: layers and outputs of both RND networks.
         extrinsic: whether the critic's reward includes the environment's.
         bonus: `novelty_bonus`, or yours.
+        epsilon_greedy: the function of that name, or yours, for which epsilon is one number, also where it is swept.
         normalise: whether the bonus is divided by its running scale.
         features: of the critic. On raw observations it goes where the bonus is; on random Fourier features it wanders
             so far without any bonus that the bonus adds no coverage.
@@ -65,6 +66,7 @@ class RND(DQN):
         extrinsic: bool = False,
         normalise: bool = True,
         bonus: Callable[..., Tensor] = novelty_bonus,
+        epsilon_greedy: Callable[..., Tensor] = epsilon_greedy,
         features: str = "raw",
         **dqn,
     ) -> None:
@@ -78,7 +80,7 @@ class RND(DQN):
             features=features,
             **dqn,
         )
-        self.bonus = bonus
+        self.bonus, self.epsilon_greedy = bonus, epsilon_greedy
         kind = (self.rnd_features, self.rnd_hidden, "raw")
         self.random_network = self.network("rnd target", *kind, "normal").requires_grad_(False)
         self.predictor = self.network("rnd predictor", *kind)
@@ -92,7 +94,10 @@ class RND(DQN):
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
         """Epsilon-greedy in Q: (members, n, size) -> (members, n, actions)."""
-        return epsilon_greedy(self.critic(observations), self.epsilon)
+        q_values = self.critic(observations)
+        if self.epsilon_greedy is epsilon_greedy:  # for all epsilons at once
+            return epsilon_greedy(q_values, self.epsilon)
+        return self.by_value("epsilon", self.epsilon_greedy, q_values)
 
     def novelty(self, observations: ArrayLike | Tensor) -> Tensor:
         """The bonus (members, n) that the observations (n, size) or (members, n, size) would earn, unnormalised."""

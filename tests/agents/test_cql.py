@@ -104,3 +104,14 @@ def test_a_given_penalty_is_the_one_that_trains(data):
     settings = {"temperature": 0.5, "seeds": 2}
     given, own = trained(CQL(alpha=1, penalty=twice, **settings), data), trained(CQL(alpha=2.0, **settings), data)
     torch.testing.assert_close(given.q_values(STATES), own.q_values(STATES), rtol=0, atol=1e-4)
+
+
+def test_a_penalty_for_one_temperature_is_given_each_members_own(data):
+    def natural(q_values, actions, temperature):
+        temperature = float(temperature)
+        soft = temperature * torch.logsumexp(q_values / temperature, dim=-1)
+        return soft - q_values.gather(-1, actions[..., None])[..., 0]
+
+    grid = {"alpha": [0.5, 1.0], "temperature": [5.0, 0.2, 1.0], "seeds": 2}
+    own, package = trained(CQL(**grid, penalty=natural), data), trained(CQL(**grid), data)
+    torch.testing.assert_close(own.q_values(STATES), package.q_values(STATES), rtol=0, atol=1e-4)

@@ -49,6 +49,18 @@ def test_epsilon_greedy_takes_one_epsilon_a_member():
     np.testing.assert_allclose(probabilities[1], [[0.1, 0.6, 0.1, 0.1, 0.1]] * 4, rtol=1e-6)
 
 
+def test_an_epsilon_greedy_for_one_epsilon_is_given_each_members_own():
+    def filled(q_values, epsilon):
+        probabilities = torch.full_like(q_values, epsilon / q_values.shape[-1])
+        best = q_values.argmax(dim=-1, keepdim=True)
+        return probabilities.scatter_add(-1, best, torch.full(best.shape, 1 - epsilon))
+
+    grid = {"rnd_weight": [0.0, 1.0], "epsilon": [0.6, 0.1, 0.3], "seeds": 2}
+    own, package = RND(**grid, epsilon_greedy=filled), RND(**grid)
+    torch.testing.assert_close(own.policy(STATES, greedy=False), package.policy(STATES, greedy=False))
+    assert len(own.policy(STATES, greedy=False)[:, 0].max(dim=-1).values.unique()) == 3
+
+
 # The agent ------------------------------------------------------------------------------------------------------------
 
 

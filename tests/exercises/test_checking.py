@@ -1,10 +1,8 @@
 """Exercises: right answers pass, every known mistake is told by its name, and nothing stops the notebook."""
 
 import functools
-import importlib
 import os
 import types
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +14,6 @@ from rlkit_workbook.exercises import EXERCISES, exercise, hint, show_solution
 from rlkit_workbook.exercises.checking import TEXTS, judge
 
 MUTANTS = [(name, mistake) for name, item in EXERCISES.items() for mistake in item.misconceptions]
-for path in sorted(Path(__file__).parent.glob("alternatives/*.py")):
-    importlib.import_module(f"exercises.alternatives.{path.stem}")
 
 
 def told(box):
@@ -41,6 +37,7 @@ def test_the_reference_is_right(name):
     assert box.kind == "right"
     assert goes_on is EXERCISES[name].reference
     assert all(case in told(box) for case in EXERCISES[name].cases)
+    assert "inputs drawn at random" in told(box)
 
 
 def test_an_untouched_cell_gets_a_calm_note_and_the_reference(shown, tmp_path):
@@ -90,7 +87,7 @@ def test_every_misconception_is_rejected_with_its_own_message(name, mistake):
     assert {"expected", "got", *EXERCISES[name].parameters} <= box.rows.keys()
 
 
-def test_cases_come_smallest_first():
+def test_examples_come_smallest_first():
     def size(arguments):
         return sum(np.asarray(argument).size for argument in arguments)
 

@@ -8,6 +8,7 @@ import pytest
 
 from rlkit_workbook.exercises import EXERCISES, hint, show_solution
 from rlkit_workbook.exercises.checking import TEXTS
+from rlkit_workbook.exercises.predictions import PREDICTIONS
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
@@ -61,6 +62,16 @@ def test_the_timetable_says_what_the_notebooks_and_exercises_say():
         assert sum(own) == int(minutes), numbers
     for lecture in page.partition("## Grading")[0].split("## Lecture")[1:]:
         assert sum(map(int, re.findall(r"^\| (\d+) \|", lecture, flags=re.MULTILINE))) == 90
+
+
+def test_the_page_says_of_each_exercise_what_goes_wrong_and_of_each_prediction_what_counts():
+    page = PAGE.read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ((?:`\w+`(?:, )?)+) \|$", page, flags=re.MULTILINE))
+    assert list(rows) == list(EXERCISES)
+    for name, codes in rows.items():
+        assert set(re.findall(r"\w+", codes)) <= EXERCISES[name].misconceptions.keys(), name
+    told = page.partition("## Predictions: what a reason speaks of")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", told, flags=re.MULTILINE) == list(PREDICTIONS)
 
 
 def test_what_the_page_quotes_and_links_is_there():

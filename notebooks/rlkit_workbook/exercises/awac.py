@@ -7,6 +7,7 @@ from torch import tensor
 from rlkit_mini.agents.awac import advantage_weights, expected_value
 from rlkit_mini.agents.bc import log_likelihood
 from rlkit_workbook.exercises.checking import Exercise
+from rlkit_workbook.exercises.drawing import tensors
 from rlkit_workbook.faults import best_value, unclipped_weights
 
 
@@ -52,6 +53,7 @@ NARROW = np.array([[0.7, 0.3, 0.0], [0.5, 0.5, 0.0]])
 EXERCISES = [
     Exercise(
         reference=log_likelihood,
+        inputs=lambda d: tensors(x := d.values("+ actions"), d.choices("+", x.shape[-1])),
         cases={
             "one state": (LOGITS[0, :1], ACTIONS[0, :1]),
             "large logits": (tensor([[400.0, 0.0, 200.0]]), tensor([2])),
@@ -71,11 +73,13 @@ EXERCISES = [
             "one_number": lambda x, a: _of_action(x.log_softmax(-1), a).mean(),
             "cross_entropy": torch.nn.functional.cross_entropy,
             "overflow": lambda x, a: _of_action(x.softmax(-1), a).log(),
+            "logits_as_probabilities": lambda x, a: torch.distributions.Categorical(x).log_prob(a),
         },
         differentiable="logits",
     ),
     Exercise(
         reference=expected_value,
+        inputs=lambda d: tensors(d.values("... actions"), d.distribution("... actions")),
         cases={
             "one state": (tensor([[-3.0, -1.0, -2.0]]), tensor([[0.7, 0.1, 0.2]])),
             "an actor that is certain": (tensor([[-3.0, -1.0, -2.0]]), tensor([[1.0, 0.0, 0.0]])),
@@ -99,6 +103,7 @@ EXERCISES = [
     ),
     Exercise(
         reference=advantage_weights,
+        inputs=lambda d: (*tensors(d.values("+")), d.number(0.05, 5), d.number(0.3, 100)),
         cases={
             "one advantage": (tensor([0.5]), 2.0, 100.0),
             "a very good and a very bad action": (tensor([1e4, -1e4]), 1.0, 100.0),
@@ -118,10 +123,15 @@ EXERCISES = [
             "bad_actions_removed": lambda a, t, w: (a > 0) * torch.exp(a / t).clamp(max=w),
             "clipped_below": lambda a, t, w: torch.exp(a / t).clamp(min=w),
             "normalised": lambda a, t, w: torch.softmax(a / t, -1),
+            "normalised_over_members": lambda a, t, w: torch.softmax(a / t, 0),
+            "normalised_to_mean_1": lambda a, t, w: torch.softmax(a / t, -1) * a.shape[-1],
+            "fixed_clip": lambda a, t, w: torch.exp(a / t).clamp(max=100.0),
+            "multiplied_and_fixed_clip": lambda a, t, w: torch.exp(a * t).clamp(max=100.0),
         },
     ),
     Exercise(
         reference=kl_bonus,
+        inputs=lambda d: (d.distribution("... actions"), d.distribution("... actions"), d.number(0.3, 2)),
         cases={
             "one state": (POLICY[:1], BEHAVIOUR[:1], 1.0),
             "one state, weight 0.5": (POLICY[1:], BEHAVIOUR[1:], 0.5),
@@ -145,6 +155,8 @@ EXERCISES = [
             "nan_to_num": lambda p, b, w: np.nan_to_num(-w * np.log(p / b)),
             "unseen_forgiven": lambda p, b, w: -w * np.where((p > 0) & (b > 0), np.log(p) - np.log(b), 0.0),
             "smoothed": lambda p, b, w: -w * (np.log(p + 1e-8) - np.log(b + 1e-8)),
+            "smoothed_where_it_acts": lambda p, b, w: -w * _masked(p, np.log(p + 1e-8) - np.log(b + 1e-8)),
+            "base_2": lambda p, b, w: -w * _log_ratio(p, b) / np.log(2),
         },
     ),
 ]

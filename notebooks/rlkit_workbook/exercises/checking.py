@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from rlkit_workbook.exercises.boxes import Box
+from rlkit_workbook.exercises.drawing import NATURES, Draw, drawn_cases
 
 TEXTS = tomllib.loads(files(__package__).joinpath("exercises.toml").read_text(encoding="utf-8"))
 
@@ -28,13 +29,15 @@ class Exercise:
 
     Attributes:
         reference: the right function; it goes on in the notebook until the learner's is right.
-        cases: what a case shows -> arguments, the smallest case first.
+        cases: what an example shows -> arguments, the smallest first.
+        inputs: the arguments of one more case, from a `Draw`.
         misconceptions: name -> a function that makes this mistake.
         differentiable: the parameter that the gradient must reach, where the answer is part of a loss.
     """
 
     reference: Callable
     cases: dict[str, tuple]
+    inputs: Callable[[Draw], tuple]
     misconceptions: dict[str, Callable]
     differentiable: str | None = None
 
@@ -55,9 +58,10 @@ class Exercise:
     def parameters(self) -> list[str]:
         return list(inspect.signature(self.reference).parameters)
 
+    @functools.cache  # noqa: B019  exercises are as many as the course has, and last as long
     def drawn(self, draw: int) -> dict[str, tuple]:
-        """What a case shows -> arguments: the notebook's cases (draw 0), or others like them."""
-        return self.cases
+        """What a case shows -> arguments: the examples and inputs of every nature (draw 0), or only inputs, others."""
+        return ({} if draw else self.cases) | drawn_cases(self.name, self.inputs, draw)
 
     def answers(self, function: Callable, draw: int) -> dict[str, Answer]:
         """What a function does with each case of a draw."""
@@ -69,21 +73,26 @@ class Exercise:
         return self.answers(self.misconceptions[mistake] if mistake else self.reference, draw)
 
     def _answer(self, function: Callable, arguments: tuple) -> Answer:
-        given, gradient = copy.deepcopy(arguments), None
+        given = copy.deepcopy(arguments)
         try:
             with torch.random.fork_rng(devices=[]), torch.enable_grad(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 torch.manual_seed(0)  # one that draws random numbers gives the same answer twice
                 value = function(*given)
                 named = zip(self.parameters, arguments, given, strict=True)
-                modified = tuple(name for name, before, after in named if not np.array_equal(before, after))
-                if self.differentiable and isinstance(value, Tensor) and not modified:
-                    source = given[self.parameters.index(self.differentiable)].requires_grad_()
-                    total = function(*given).sum()
-                    gradient = torch.autograd.grad(total, source, allow_unused=True)[0] if total.requires_grad else None
-                return Answer(_numbers(value), type(value).__name__, _text(value), _numbers(gradient), modified)
+                modified = tuple(name for name, before, after in named if _is_modified(before, after))
+                wanted = self.differentiable and isinstance(value, Tensor) and not modified
+                gradient = _numbers(self._gradient(function, given)) if wanted else None
+                scale = max(float(np.abs(x).max()) for x in map(_numbers, arguments) if x is not None and x.size)
+                return Answer(_numbers(value), type(value).__name__, _text(value), gradient, modified, scale=scale)
         except (Exception, SystemExit) as error:
-            return Answer(error=f"{type(error).__name__}: {error}", line=own_line(error, function))
+            return Answer(error=_named(error), line=own_line(error, function))
+
+    def _gradient(self, function: Callable, given: list) -> Tensor | None:
+        place = self.parameters.index(self.differentiable)
+        source = given[place].requires_grad_()
+        total = function(*given[:place], source.clone(), *given[place + 1 :]).sum()
+        return torch.autograd.grad(total, source, allow_unused=True)[0] if total.requires_grad else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +107,7 @@ class Answer:
         modified: the parameters that it wrote into.
         error: "TypeError: ..." where it stops.
         line: the learner's own line in which it stops, "line 3: `return ...`".
+        scale: the largest number among the arguments; what is sent from elsewhere does not say it.
     """
 
     value: np.ndarray | None = None
@@ -107,15 +117,29 @@ class Answer:
     modified: tuple[str, ...] = ()
     error: str = ""
     line: str = ""
+    scale: float = 1.0
 
-    def __eq__(self, other: Answer) -> bool:
+    def has_value_of(self, other: Answer) -> bool:
+        """Whether the values are equal, as far as float32 can tell: of large numbers only the first digits count."""
+        return _close(self.value, other.value, 1e-6 * max(self.scale, other.scale, 10))
+
+    def makes_mistake_of(self, other: Answer) -> bool:
+        """Whether it does the same; its gradient is left out, which there is none of under `no_grad` or in NumPy."""
         if self.error or other.error:
             return bool(self.error and other.error)
-        agree = _close(self.value, other.value) and _close(self.gradient, other.gradient)
-        return agree and self.modified == other.modified
+        return self.has_value_of(other) and self.modified == other.modified
 
     def __str__(self) -> str:
         return self.error or self.text
+
+
+def _is_modified(before, after) -> bool:
+    turned_on = isinstance(after, Tensor) and after.requires_grad
+    return turned_on or not np.array_equal(before, after)
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 def own_line(error: BaseException, function: Callable) -> str:
@@ -136,20 +160,30 @@ def _numbers(value) -> np.ndarray | None:
         return None
 
 
-def _close(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+def _close(one: np.ndarray | None, other: np.ndarray | None, absolute: float = 1e-5) -> bool:
     if one is None or other is None:
         return one is other
     one, other = one.astype(np.float64), other.astype(np.float64)
-    return one.shape == other.shape and np.allclose(one, other, rtol=1e-4, atol=1e-5, equal_nan=True)
+    return one.shape == other.shape and np.allclose(one, other, rtol=1e-4, atol=absolute, equal_nan=True)
 
 
-def _text(value) -> str:
+def _text(value, digits: int = 4) -> str:
     array = _numbers(value)
     if array is None or isinstance(value, (bool, int)):
         return repr(value)
     if isinstance(value, float):
-        return f"{value:.5g}"
-    return np.array2string(array, precision=4, suppress_small=True, separator=", ").replace("\n\n", "\n")
+        return f"{value:.{digits + 1}g}"
+    text = np.array2string(array, precision=digits, suppress_small=True, separator=", ", threshold=60)
+    return text.replace("\n\n", "\n")
+
+
+def _told_apart(want: Answer, have: Answer) -> dict[str, str]:
+    """What is expected and what was got, with as many digits as it takes to see that they differ."""
+    texts = str(want), str(have)
+    for digits in (6, 8, 12):
+        if texts[0] == texts[1] and have.value is not None:
+            texts = _text(want.value, digits), _text(have.value, digits)
+    return dict(zip(("expected", "got"), texts, strict=True))
 
 
 def _blank(): ...
@@ -193,14 +227,22 @@ def attempt_of(exercise: Exercise, function: Callable, draw: int = 0) -> Attempt
     return Attempt(answers=exercise.answers(function, draw))
 
 
+DTYPES = {
+    "f": ("floats", "`.astype(float)` in NumPy, `.float()` in torch"),
+    "i": ("integers", "`.astype(int)` rounds down"),
+    "b": ("bools", "compare"),
+}
+
+
 def _fault(exercise: Exercise, expected: Answer, got: Answer) -> str:
     """The first thing wrong with an answer, in words; empty when it is right."""
     if got.error:
         return f"Your function stops with {got}." + (f" It happens in {got.line}" if got.line else "")
     if got.modified:
         return (
-            f"Your function changes its own input `{got.modified[0]}`. The caller still needs it: "
-            "make a new array instead of writing into this one (`x = x - 1`, not `x -= 1`)."
+            f"Your function changes its own input `{got.modified[0]}`, or turns on its gradient. The caller needs it "
+            "as it was: make a new array instead of writing into this one (`x = x - 1`, not `x -= 1`), and "
+            "differentiate a copy (`x.clone().requires_grad_()`)."
         )
     if got.kind in ("NoneType", "ellipsis"):
         return f"Your function returns `{got.text}`. Is a `return` missing, or still to be filled in?"
@@ -209,9 +251,13 @@ def _fault(exercise: Exercise, expected: Answer, got: Answer) -> str:
         return f"Your function returns a {got.kind}, expected is a {expected.kind}."
     if value.shape != right.shape:
         return f"The shape is {value.shape}, expected is {right.shape}. Which axes should be left, which reduced?"
-    if not _close(value, right):
-        odd = "" if np.isfinite(value).all() else ", and not all of them are finite (an overflow, log 0, or 0 / 0?)"
+    if not got.has_value_of(expected):
+        odd = not np.isfinite(value[np.isfinite(right)]).all()
+        odd = ", and not all of them are finite (an overflow, log 0, or 0 / 0?)" if odd else ""
         return f"The shape is right, the numbers are not{odd}. Work this example out by hand, then compare."
+    kind, wanted = (DTYPES.get(array.dtype.kind, DTYPES["i"]) for array in (value, right))
+    if kind != wanted and got.kind not in ("int", "list"):
+        return f"The values are right, but these are {kind[0]}, where {wanted[0]} are asked for: {wanted[1]}."
     if got.gradient is None and expected.gradient is not None:
         return (
             f"The numbers are right, but no gradient reaches `{exercise.differentiable}`: nothing could be learned "
@@ -221,13 +267,26 @@ def _fault(exercise: Exercise, expected: Answer, got: Answer) -> str:
 
 
 def _misconception(exercise: Exercise, draw: int, got: dict[str, Answer], failed: str) -> str:
-    """The first misconception that gives the same answers; else one that does where the learner's function runs."""
+    """The first misconception that does the same: in all cases, in the examples, or where the function runs at all."""
     mistaken = {name: exercise.known(name, draw) for name in exercise.misconceptions}
-    for excused in (set(), {case for case in got if got[case].error and case != failed}):
+    examples = exercise.cases if failed in exercise.cases and not draw else got
+    running = [case for case in examples if not got[case].error or case == failed]
+    for cases in (got, examples, running):
         for name, theirs in mistaken.items():
-            if all(theirs[case] == got[case] for case in got if case not in excused):
+            if all(got[case].makes_mistake_of(theirs[case]) for case in cases):
                 return name
     return ""
+
+
+def _failing(faults: dict[str, str]) -> tuple[str, str]:
+    """The case to show: an example, else a drawn one of a nature that fails each time; and what to say of that."""
+    first = next(case for case, fault in faults.items() if fault)
+    natures = {case: case.removesuffix(", again") for case in faults}
+    for nature, sentence in NATURES.items() if natures[first] in NATURES else ():
+        cases = [case for case in faults if natures[case] == nature]
+        if cases and all(faults[case] for case in cases):
+            return cases[0], sentence and f"Your function is right on the examples, and wrong {sentence}"
+    return first, ""
 
 
 def is_right(exercise: Exercise, attempt: Attempt, draw: int = 0) -> bool:
@@ -250,19 +309,20 @@ def verdict(exercise: Exercise, attempt: Attempt, draw: int = 0) -> Box:
     cases, expected, got = exercise.drawn(draw), exercise.known("", draw), attempt.answers
     faults = {case: _fault(exercise, expected[case], got[case]) for case in cases}
     passed = [case for case, fault in faults.items() if not fault]
-    failed = next((case for case, fault in faults.items() if fault), None)
-    if failed is None:
-        gradient = f"the gradient with respect to `{exercise.differentiable}`" if exercise.differentiable else ""
-        text = f"Checks passed: {' · '.join(filter(None, [*passed, gradient]))}."
-        return Box("right", f"`{exercise.name}`", (f"{text} From here on, the notebook uses your function.",), points=1)
+    if not any(faults.values()):
+        shown = [*exercise.cases, f"{len(cases) - len(exercise.cases) * (not draw)} inputs drawn at random"]
+        shown += [f"the gradient with respect to `{exercise.differentiable}`"] if exercise.differentiable else []
+        text = f"Checks passed: {' · '.join(shown)}. From here on, the notebook uses your function."
+        return Box("right", f"`{exercise.name}`", (text,), points=1)
 
+    failed, nature = _failing(faults)
     mistake = _misconception(exercise, draw, got, failed)
-    text = exercise.texts["misconceptions"].get(mistake, faults[failed])
-    example = f"Smallest failing example: {failed}." + (f" Passed: {' · '.join(passed)}." if passed else "")
+    text = exercise.texts["misconceptions"].get(mistake) or f"{faults[failed]} {nature}".rstrip()
+    shown = [case for case in passed if case in exercise.cases]
+    example = f"Smallest failing example: {failed}." + (f" Passed: {' · '.join(shown)}." if shown else "")
     want, have = expected[failed], got[failed]
-    rows = dict(zip(exercise.parameters, map(_text, cases[failed]), strict=True))
-    rows |= {"expected": str(want), "got": str(have)}
-    if want.gradient is not None and _close(want.value, have.value):
+    rows = dict(zip(exercise.parameters, map(_text, cases[failed]), strict=True)) | _told_apart(want, have)
+    if want.gradient is not None and have.has_value_of(want):
         rows |= {"expected gradient": _text(want.gradient), "got gradient": _text(have.gradient)}
     points = len(passed) / len(cases)
     return Box("wrong", f"`{exercise.name}`", (text, example), rows, closing, mistake=mistake, points=points)

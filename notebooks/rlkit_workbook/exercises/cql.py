@@ -6,6 +6,7 @@ from torch import logsumexp, nn, softmax, tensor
 from rlkit_mini.agents.cql import cql_penalty
 from rlkit_mini.agents.dqn import value_of_action
 from rlkit_workbook.exercises.checking import Exercise
+from rlkit_workbook.exercises.drawing import tensors
 from rlkit_workbook.faults import no_temperature_in_front, random_action_against_all, random_action_against_data
 
 
@@ -28,6 +29,15 @@ def _marked(actions, q_values):
     return nn.functional.one_hot(actions, q_values.shape[-1])
 
 
+def _drawn(leading):
+    def of(draw):
+        q_values, temperature = draw.values(f"{leading} actions"), draw.number(0.05, 5)
+        q_values = q_values * min(1, 4 * temperature)  # float64 holds exp(Q / T)
+        return *tensors(q_values, draw.choices(leading, q_values.shape[-1])), temperature
+
+    return of
+
+
 Q_VALUES = tensor([[[-3.0, -1.0, -2.0], [-1.0, -4.0, -1.5]], [[-2.0, -6.0, -1.0], [-7.0, -8.0, -5.0]]])
 CASES = {
     "one transition": (tensor([[1.0, 3.0, 2.0]]), tensor([2]), 1.0),
@@ -38,12 +48,15 @@ CASES = {
 EXERCISES = [
     Exercise(
         reference=cql_penalty,
+        inputs=_drawn("+"),
         differentiable="q_values",
         cases=CASES,
         misconceptions={
             "no_temperature_in_front": no_temperature_in_front,
             "no_temperature_inside": lambda q, a, t: t * logsumexp(q, -1) - value_of_action(q, a),
             "no_temperature": lambda q, a, t: no_temperature_in_front(q, a, 1.0),
+            "data_term_scaled": lambda q, a, t: t * (logsumexp(q / t, -1) - value_of_action(q, a)),
+            "over_temperature": lambda q, a, t: logsumexp(q / t, -1) - value_of_action(q, a) / t,
             "maximum": lambda q, a, t: q.amax(-1) - value_of_action(q, a),
             "mean_subtracted": lambda q, a, t: t * logsumexp(q / t, -1) - q.mean(-1),
             "random_action": lambda q, a, t: random_action_against_data(q, a, 1.0),
@@ -58,6 +71,7 @@ EXERCISES = [
     ),
     Exercise(
         reference=penalty_gradient,
+        inputs=_drawn("..."),
         cases=CASES,
         misconceptions={
             "sign_error": lambda q, a, t: _marked(a, q) - softmax(q / t, -1),

@@ -49,11 +49,17 @@ def _one_coin(path, free, best, q, p):
     return (1 - q) * path[:, None] * best + q * free[:, None] / best.shape[1]
 
 
+def _drawn_parts(draw):
+    path, optimal = draw.distribution("places"), draw.distribution("places actions")
+    return path, draw.distribution("places"), optimal, draw.number(0, 1), draw.number(0, 1)
+
+
 HALVES = array([0.5, 0.5])
 BEST = array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 EXERCISES = [
     Exercise(
         reference=expected_share,
+        inputs=lambda d: (d.distribution("... pairs"), round(d.number(1, 400))),
         cases={
             "one draw from two pairs": (array([0.25, 0.75]), 1),
             "two draws from two pairs": (array([0.25, 0.75]), 2),
@@ -78,6 +84,7 @@ EXERCISES = [
     ),
     Exercise(
         reference=two_knobs,
+        inputs=_drawn_parts,
         cases={
             "random places, optimal actions": (HALVES, array([0.9, 0.1]), BEST, 1.0, 0.0),
             "the path's places, random actions": (array([0.8, 0.2]), HALVES, BEST, 0.0, 1.0),

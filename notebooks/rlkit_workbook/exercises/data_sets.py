@@ -31,6 +31,19 @@ def _flags(*steps):
     return np.array(steps, dtype=bool)
 
 
+def _drawn_steps(draw):
+    """Some episode ends: at its end, where the clock runs out, or where both happen at once."""
+    rewards, terminations, truncations = draw.values("n"), draw.flags("n"), draw.flags("n")
+    truncations[len(truncations) // 2] = True
+    return rewards, terminations, truncations
+
+
+def _drawn_pairs(draw):
+    """The last cell has no data, and the last action was never taken."""
+    cells = draw.size("cells", many=7)
+    return draw.choices("n", cells, n=12_000), draw.choices("n", 4, n=12_000), cells + 1
+
+
 REWARDS = np.array([-1.0, -2.0, 0.0, -1.0, -4.0, -1.0, 5.0, -1.0])
 GOALS, LIMITS = _flags(0, 0, 1, 0, 0, 0, 1, 0), _flags(0, 0, 0, 0, 1, 0, 1, 0)
 CELLS, ACTIONS = np.array([0, 0, 0, 2, 2, 0]), np.array([1, 4, 1, 0, 3, 2])
@@ -38,6 +51,7 @@ CELLS, ACTIONS = np.array([0, 0, 0, 2, 2, 0]), np.array([1, 4, 1, 0, 3, 2])
 EXERCISES = [
     Exercise(
         reference=episode_returns,
+        inputs=_drawn_steps,
         cases={
             "an episode cut off by its time limit": (REWARDS[3:5], GOALS[3:5], LIMITS[3:5]),
             "an episode that reaches the goal": (REWARDS[:3], GOALS[:3], LIMITS[:3]),
@@ -55,6 +69,7 @@ EXERCISES = [
     ),
     Exercise(
         reference=continuation_mask,
+        inputs=lambda d: (d.flags("+"), d.flags("+")),
         cases={
             "a step that goes on": (_flags(0), _flags(0)),
             "a step that terminates": (_flags(1), _flags(0)),
@@ -73,6 +88,7 @@ EXERCISES = [
     ),
     Exercise(
         reference=behaviour_policy,
+        inputs=_drawn_pairs,
         cases={
             "one step": (CELLS[:1], ACTIONS[:1], 1),
             "three steps in one cell": (CELLS[:3], ACTIONS[:3], 1),

@@ -6,6 +6,7 @@ from torch import tensor
 
 from rlkit_mini.agents.dqn import double_q_value, value_of_action
 from rlkit_workbook.exercises.checking import Exercise
+from rlkit_workbook.exercises.drawing import tensors
 
 
 def overestimation(q_values, policy, true_q_values):
@@ -36,6 +37,7 @@ ESTIMATES = np.array([[1.0, -2.0, 0.5], [-1.0, 0.5, 2.0], [0.0, -3.0, -1.5], [2.
 EXERCISES = [
     Exercise(
         reference=double_q_value,
+        inputs=lambda d: tensors(d.values("+ actions"), d.values("+ actions")),
         cases={
             "one state": (ONLINE[:1], TARGET[:1]),
             "two states": (ONLINE, TARGET),
@@ -57,6 +59,7 @@ EXERCISES = [
     ),
     Exercise(
         reference=overestimation,
+        inputs=lambda d: (d.values("+ actions"), d.distribution("+ actions"), d.values("+ actions")),
         cases={
             "one state": (Q_VALUES[:1], POLICY[:1], TRUE_Q_VALUES[:1]),
             "two states": (Q_VALUES, POLICY, TRUE_Q_VALUES),
@@ -83,6 +86,7 @@ EXERCISES = [
     ),
     Exercise(
         reference=max_bias,
+        inputs=lambda d: (d.values("trials actions"), d.values("actions") + d.number(-9, 9)),
         cases={
             "two trials, two actions": (ESTIMATES[:2, :2], np.array([0.5, 0.0])),
             "two trials, three actions": (ESTIMATES[:2], np.array([0.0, 0.0, 0.0])),

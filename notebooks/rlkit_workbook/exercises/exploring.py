@@ -11,9 +11,13 @@ ROOM = np.array([[False, False, True], [True, False, False]])
 WALK = np.array([[0.1, 0.1], [0.3, 0.4], [0.6, 0.7], [0.6, 1.2], [0.9, 1.4], [1.2, 1.7], [1.7, 2.2], [2.0, 3.0]])
 
 
+def _half_cells(positions, walls, parts=2):
+    return np.minimum(np.floor(parts * positions), parts * np.array(walls.shape) - 1)
+
+
 def _visited(positions, walls, parts=2):
     """How many parts of cells were visited; a cell has parts x parts of them."""
-    return len(np.unique(np.minimum(np.floor(parts * positions), parts * np.array(walls.shape) - 1), axis=0))
+    return len(np.unique(_half_cells(positions, walls, parts), axis=0))
 
 
 def _discounted(rewards, discount, first=0):
@@ -32,6 +36,7 @@ def _steps(left, discount, add=1.0, never=np.inf):
 EXERCISES = [
     Exercise(
         reference=coverage,
+        inputs=lambda d: d.maze(),
         cases={
             "one position": (np.array([[0.2, 0.2]]), OPEN),
             "two positions in one half-cell": (np.array([[0.2, 0.2], [0.3, 0.4]]), OPEN),
@@ -45,11 +50,14 @@ EXERCISES = [
             "whole_cells": lambda p, w: _visited(p, w, parts=1) / (~w).sum(),
             "cells_in_denominator": lambda p, w: _visited(p, w) / (~w).sum(),
             "steps_in_denominator": lambda p, w: _visited(p, w) / len(p),
+            "axis_forgotten": lambda p, w: len(np.unique(_half_cells(p, w))) / (4 * (~w).sum()),
+            "rounded": lambda p, w: len(np.unique(np.round(2 * p), axis=0)) / (4 * (~w).sum()),
             "border_outside": lambda p, w: len(np.unique(np.floor(2 * p), axis=0)) / (4 * (~w).sum()),
         },
     ),
     Exercise(
         reference=discounted_return,
+        inputs=lambda d: (d.values("... steps"), d.number(0, 1, usual=(0.5, 0.99))),
         cases={
             "three steps": (np.array([-1.0, -1.0, 0.0]), 0.5),
             "different rewards": (np.array([1.0, 2.0, 4.0, 8.0]), 0.9),
@@ -62,10 +70,13 @@ EXERCISES = [
             "linear_weights": lambda r, d: (d * np.arange(r.shape[-1]) * r).sum(-1),
             "summed_over_members": lambda r, d: _discounted(r, d).sum(),
             "not_summed": lambda r, d: _discounted(r, d),
+            "mean": lambda r, d: _discounted(r, d).mean(-1),
+            "fixed_discount": lambda r, d: _discounted(r, 0.95).sum(-1),
         },
     ),
     Exercise(
         reference=steps_to_go,
+        inputs=lambda d: (-abs(d.values("...")), d.number(0.02, 0.998, usual=(0.5, 0.95))),
         cases={
             "one value": (-1.0, 0.5),
             "at the goal's door, and two steps further": (np.array([0.0, -1.5]), 0.5),

@@ -35,12 +35,21 @@ def _rest_from_all(uniforms, n_offline, n_online):
     return uniform_indices(uniforms, n_offline, ~_first(uniforms) * n_online)
 
 
+def _drawn_minibatch(draw):
+    """Numbers u of which some are at the ends of [0, 1); one kind of transitions may be missing."""
+    uniforms = draw.rng.random(draw.shape("members batch")).round(3)
+    uniforms[:, -1], uniforms[:, 0] = 0.9999, 0.0
+    given = round(draw.number(0, 20_000, usual=(30, 90)))
+    return uniforms, given, round(draw.number(0, 20_000, usual=(5, 20))) if given else 40
+
+
 FEW = array([[0.3, 0.6]])
 THREE = array([[0.0, 0.5, 0.99]])
 TWO_MEMBERS = array([[0.1, 0.55, 0.35, 0.8, 0.65, 0.2], [0.95, 0.05, 0.45, 0.15, 0.75, 0.5]])
 EXERCISES = [
     Exercise(
         reference=symmetric_indices,
+        inputs=_drawn_minibatch,
         cases={
             "one of each kind": (FEW, 10, 4),
             "nothing collected yet": (THREE, 10, 0),
@@ -67,6 +76,7 @@ EXERCISES = [
     ),
     Exercise(
         reference=cumulative_regret,
+        inputs=lambda d: (d.values("... episodes"), d.number(-20, 5)),
         cases={
             "one episode": (array([-30.0]), -20.0),
             "three episodes": (array([-100.0, -45.0, -25.0]), -20.0),
@@ -86,6 +96,7 @@ EXERCISES = [
             "against_itself": lambda r, b: np.cumsum(r.max(axis=-1, keepdims=True) - r, axis=-1),
             "over_members": lambda r, b: np.cumsum(b - r, axis=0),
             "flattened": lambda r, b: np.cumsum(b - r),
+            "flattened_and_reshaped": lambda r, b: np.cumsum(b - r).reshape(r.shape),
             "one_behind": lambda r, b: np.cumsum(b - r, axis=-1) - (b - r),
         },
     ),

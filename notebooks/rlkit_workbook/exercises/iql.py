@@ -9,6 +9,7 @@ from torch import tensor, where
 
 from rlkit_mini.agents.iql import expectile_loss
 from rlkit_workbook.exercises.checking import Exercise
+from rlkit_workbook.exercises.drawing import tensors
 
 
 def expectile(values, tau):
@@ -74,9 +75,17 @@ POLICY = np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])
 BEHAVIOUR = np.array([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]])
 DETERMINISTIC, NARROW = np.array([[0.0, 1.0, 0.0]]), np.array([[0.5, 0.5, 0.0]])
 
+
+def _drawn_policies(draw):
+    behaviour = draw.distribution("... actions", positive=True)
+    f = (KL, CHI2, TOTAL_VARIATION)[draw.rng.integers(3)]
+    return draw.distribution("... actions"), behaviour, f, draw.number(0.1, 5)
+
+
 EXERCISES = [
     Exercise(
         reference=expectile,
+        inputs=lambda d: (d.values("n"), d.number(0.002, 0.998)),
         cases={
             "tau 0.5, the mean": (SMALL, 0.5),
             "tau 0.9": (SMALL, 0.9),
@@ -91,7 +100,9 @@ EXERCISES = [
             "mean": lambda x, t: x.mean(),
             "maximum": lambda x, t: x.max(),
             "one_step": lambda x, t: _reweighed(x, t, 1),
+            "two_steps": lambda x, t: _reweighed(x, t, 2),
             "few_steps": lambda x, t: _reweighed(x, t, 3),
+            "duplicates_once": lambda x, t: expectile(np.unique(x), t),
             "interpolated": lambda x, t: (1 - t) * x.min() + t * x.max(),
             "mean_to_maximum": lambda x, t: x.mean() + (2 * t - 1) * (x.max() - x.mean()),
             "weights_not_normalised": lambda x, t: (np.where(x < x.mean(), 1 - t, t) * x).mean(),
@@ -100,6 +111,7 @@ EXERCISES = [
     ),
     Exercise(
         reference=expectile_loss,
+        inputs=lambda d: (*tensors(d.values("+")), d.number(0.002, 0.998)),
         differentiable="differences",
         cases={
             "Q above V": (tensor([2.0]), 0.9),
@@ -117,6 +129,7 @@ EXERCISES = [
             "only_above": lambda u, t: t * u.clamp(min=0) ** 2,
             "no_absolute_value": lambda u, t: (t - (u < 0).float()) * u**2,
             "weight_squared": lambda u, t: (_asymmetric(u, t) * u) ** 2,
+            "halved": lambda u, t: _asymmetric(u, t) * u**2 / 2,
             "doubled": lambda u, t: 2 * _asymmetric(u, t) * u**2,
             "one_number": lambda u, t: (_asymmetric(u, t) * u**2).mean(),
             "reversed_one_number": lambda u, t: (_asymmetric(-u, t) * u**2).mean(),
@@ -126,6 +139,7 @@ EXERCISES = [
     ),
     Exercise(
         reference=f_divergence_bonus,
+        inputs=_drawn_policies,
         cases={
             "one state, KL": (POLICY[:1], BEHAVIOUR[:1], KL, 1.0),
             "one state, chi-squared, weight 0.5": (POLICY[1:], BEHAVIOUR[1:], CHI2, 0.5),

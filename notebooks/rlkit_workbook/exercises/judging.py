@@ -34,6 +34,11 @@ def _normal(a, b, picks):
     return difference.mean() + array([-1.96, 1.96]) * difference.std(ddof=1) / np.sqrt(len(difference))
 
 
+def _normal_of_means(a, b, picks):
+    means = (a - b)[picks].mean(-1)
+    return means.mean() + array([-1.96, 1.96]) * means.std()
+
+
 def _fqe(q, c, a, r, n, m, p, d, *, values=None, mask=True, unseen=None, total=False, last=False, shift=False):
     """The backup with one thing changed."""
     ahead = (p * q).sum(1) if values is None else values(q, p)
@@ -60,6 +65,23 @@ def _columns(*steps):
     return [array(column) for column in zip(*steps, strict=True)]
 
 
+def _drawn_returns(draw):
+    a, b = draw.values("seeds"), draw.values("seeds")
+    return a, b, draw.choices("resamples seeds", len(a))
+
+
+def _drawn_process(draw):
+    policy, behaviour = (draw.distribution("states actions", states=12, actions=5) for _ in range(2))
+    return policy, behaviour, draw.distribution("states actions states", states=12, actions=5), draw.number(0.1, 5)
+
+
+def _drawn_steps(draw):
+    q_values = draw.values("cells actions", cells=12, actions=6)
+    cells, actions, after = (draw.choices("n", count) for count in (*q_values.shape, len(q_values)))
+    policy, ends = draw.distribution("cells actions", cells=12, actions=6), 1.0 * draw.flags("n")
+    return q_values, cells, actions, draw.values("n"), after, ends, policy, draw.number(0, 1)
+
+
 A, B = array([-21.0, -25.0, -30.0, -22.0]), array([-22.0, -27.0, -31.0, -26.0])
 PICKS = array([[0, 1, 2, 3], [0, 0, 1, 1], [3, 3, 3, 2], [1, 2, 2, 0], [3, 0, 1, 3], [2, 2, 2, 0]])
 WIDE = np.random.default_rng(0).integers(4, size=(200, 4))
@@ -74,7 +96,7 @@ NOISY = array(
     ]
 )
 STEPS = [(0, 0, -1.0, 1, 0.0), (0, 1, -1.0, 2, 0.0), (1, 1, -1.0, 0, 0.0), (2, 0, 2.0, 0, 1.0), (0, 0, -2.0, 0, 0.0)]
-EVEN = array([[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]])
+EVEN, ONE_WAY = array([[0.5, 0.5]] * 3), array([[1.0, 0.0], [1.0, 0.0], [0.5, 0.5]])  # from state 1 to 2, or never
 
 
 def _in_place(q_values, cells, actions, rewards, next_cells, terminations, policy, discount):
@@ -86,9 +108,19 @@ def _in_place(q_values, cells, actions, rewards, next_cells, terminations, polic
     return q
 
 
+def _per_cell(q_values, cells, actions, *others):
+    """Every step of a cell counts for each action that was tried there."""
+    pairs = sorted(set(zip(cells.tolist(), actions.tolist(), strict=True)))
+    q = np.array(q_values)
+    for c, a in pairs:
+        q[c, a] = _fqe(q_values, cells, np.full_like(actions, a), *others)[c, a]
+    return q
+
+
 EXERCISES = [
     Exercise(
         reference=paired_interval,
+        inputs=_drawn_returns,
         cases={
             "two seeds, one resample each way": (A[:2], B[:2], array([[0, 0], [1, 1], [0, 1]])),
             "four seeds": (A, B, PICKS),
@@ -104,10 +136,15 @@ EXERCISES = [
             "medians": lambda a, b, p: _quantiles(np.median((a - b)[p], -1)),
             "axis_0": lambda a, b, p: _quantiles((a - b)[p].mean(0)),
             "range": lambda a, b, p: _quantiles((a - b)[p].mean(-1), 0, 1),
+            "percentiles": lambda a, b, p: np.percentile((a - b)[p].mean(-1), [0.025, 0.975]),
+            "high_first": lambda a, b, p: _quantiles((a - b)[p].mean(-1), 0.975, 0.025),
+            "two_intervals": lambda a, b, p: _quantiles(a[p].mean(-1)) - _quantiles(b[p].mean(-1)),
+            "deviation_of_means": _normal_of_means,
         },
     ),
     Exercise(
         reference=trajectory_bonus,
+        inputs=_drawn_process,
         cases={
             "two actions that lead to the same place": (
                 array([[1.0, 0.0], [0.0, 1.0]]),
@@ -115,8 +152,8 @@ EXERCISES = [
                 SAME_PLACES,
                 1.0,
             ),
-            "a place where only the behaviour goes": (POLICY, EVEN, NOISY, 0.5),
-            "a place where only the policy goes": (EVEN, POLICY, NOISY, 2.0),
+            "a place where only the behaviour goes": (ONE_WAY, EVEN, NOISY, 0.5),
+            "a place where only the policy goes": (EVEN, ONE_WAY, NOISY, 2.0),
         },
         misconceptions={
             "of_actions": lambda p, b, t, w: np.where(p > 0, -w * np.log(p / b), 0.0),
@@ -128,10 +165,15 @@ EXERCISES = [
             "weighted": _changed(lambda p, b, w: np.where(p > 0, -w * p * np.log(p / b), 0.0)),
             "divergence": _changed(lambda p, b, w: -w * np.where(p > 0, p * np.log(p / b), 0.0).sum(1)),
             "difference": _changed(lambda p, b, w: np.where(p > 0, -w * (p - b), 0.0)),
+            "transposed": _changed(lambda p, b, w: np.where(p > 0, -w * np.log(p / b), 0.0).T),
+            "base_2": _changed(lambda p, b, w: np.where(p > 0, -w * np.log2(p / b), 0.0)),
+            "smoothed": _changed(lambda p, b, w: np.where(p > 0, -w * np.log((p + 1e-8) / (b + 1e-8)), 0.0)),
+            "forgiven": _changed(lambda p, b, w: np.where((p > 0) & (b > 0), -w * np.log(p / b), 0.0)),
         },
     ),
     Exercise(
         reference=fqe_backup,
+        inputs=_drawn_steps,
         cases={
             "one step": (Q[:2], *_columns((0, 1, -1.0, 1, 0.0)), POLICY[:2], 0.5),
             "a step that terminates": (Q[:2], *_columns((1, 0, 3.0, 0, 1.0)), POLICY[:2], 0.5),
@@ -140,6 +182,10 @@ EXERCISES = [
         },
         misconceptions={
             "no_mask": lambda *x: _fqe(*x, mask=False),
+            "mask_inverted": lambda *x: _fqe(*x[:5], 1 - x[5], *x[6:]),
+            "reward_masked": lambda *x: _fqe(*x[:3], x[3] * (1 - x[5]), *x[4:]),
+            "first_step": lambda *x: _fqe(x[0], *(column[::-1] for column in x[1:6]), *x[6:], last=True),
+            "per_cell": _per_cell,
             "in_place": _in_place,
             "best_action": lambda *x: _fqe(*x, values=lambda q, p: q.max(1)),
             "likeliest_action": lambda *x: _fqe(*x, values=lambda q, p: q[np.arange(len(q)), p.argmax(1)]),

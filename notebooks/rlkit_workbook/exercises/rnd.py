@@ -5,6 +5,7 @@ from torch import nn, tensor, where
 from rlkit_mini.agents.dqn import td_target
 from rlkit_mini.agents.rnd import epsilon_greedy, novelty_bonus
 from rlkit_workbook.exercises.checking import Exercise
+from rlkit_workbook.exercises.drawing import tensors
 from rlkit_workbook.faults import minus_the_next_value, without_mask
 
 PREDICTED = tensor([[[1.0, 2.0, 0.0], [0.0, 1.0, 3.0]], [[2.0, 2.0, 2.0], [1.0, 0.0, 0.0]]])
@@ -22,6 +23,7 @@ def _greedy(q_values):
 EXERCISES = [
     Exercise(
         reference=novelty_bonus,
+        inputs=lambda d: tensors(d.values("+ features"), d.values("+ features")),
         differentiable="predicted",
         cases={
             "one transition": (tensor([[1.0, 2.0]]), tensor([[1.5, 0.0]])),
@@ -36,10 +38,12 @@ EXERCISES = [
             "absolute": lambda p, t: (p - t).abs().sum(-1),
             "signed": lambda p, t: (p - t).sum(-1),
             "axis_1": lambda p, t: ((p - t) ** 2).sum(1),
+            "halved": lambda p, t: ((p - t) ** 2).sum(-1) / 2,
         },
     ),
     Exercise(
         reference=td_target,
+        inputs=lambda d: (*tensors(d.values("+"), 1.0 * d.flags("+"), d.values("+")), d.number(0, 1)),
         cases={
             "a step that goes on": (tensor([-1.0]), tensor([0.0]), tensor([-10.0]), 0.9),
             "a step that terminates": (tensor([5.0]), tensor([1.0]), tensor([-10.0]), 0.9),
@@ -57,6 +61,7 @@ EXERCISES = [
     ),
     Exercise(
         reference=epsilon_greedy,
+        inputs=lambda d: (*tensors(d.values("... actions")), d.number(0, 1)),
         cases={
             "one state": (tensor([[-3.0, -1.0, -2.0]]), 0.3),
             "no exploration": (tensor([[-3.0, -1.0, -2.0]]), 0.0),
@@ -70,6 +75,8 @@ EXERCISES = [
             "worst_action": lambda q, e: e / q.shape[-1] + (1 - e) * _greedy(-q),
             "softmax": lambda q, e: e / q.shape[-1] + (1 - e) * q.softmax(-1),
             "actions_returned": lambda q, e: q.argmax(-1),
+            "all_of_a_tie": lambda q, e: e / q.shape[-1] + (1 - e) * (q == q.amax(-1, keepdim=True)),
+            "five_actions": lambda q, e: e / 5 + (1 - e) * _greedy(q),
             "axis_1": lambda q, e: e / q.shape[-1] + (1 - e) * (q == q.amax(1, keepdim=True)),
         },
     ),

@@ -63,3 +63,64 @@ def kl_bonus_in_loops(policy, behaviour, weight):
     rows = zip(np.reshape(policy, (-1, policy.shape[-1])), np.reshape(behaviour, (-1, policy.shape[-1])), strict=True)
     bonus = [[-weight * np.log(p / b) if p > 0 else 0.0 for p, b in zip(*row, strict=True)] for row in rows]
     return np.reshape(bonus, policy.shape)
+
+
+@alternative("log_likelihood")
+def log_likelihood_by_indexing_rows(logits, actions):
+    flat = torch.log_softmax(logits, dim=-1).reshape(-1, logits.shape[-1])
+    return flat[torch.arange(len(flat)), actions.reshape(-1)].reshape(actions.shape)
+
+
+@alternative("log_likelihood")
+def log_likelihood_by_a_mask(logits, actions):
+    mine = torch.arange(logits.shape[-1]) == actions.unsqueeze(-1)
+    return torch.where(mine, logits, 0.0).sum(-1) - torch.logsumexp(logits, -1)
+
+
+@alternative("log_likelihood")
+def log_likelihood_by_take_along_dim(logits, actions):
+    shifted = logits - logits.max(dim=-1, keepdim=True).values
+    mine = torch.take_along_dim(shifted, actions[..., None], dim=-1)
+    return (mine - shifted.exp().sum(-1, keepdim=True).log()).squeeze(-1)
+
+
+@alternative("expected_value")
+def expected_value_by_matmul(q_values, action_probabilities):
+    return (q_values.unsqueeze(-2) @ action_probabilities.unsqueeze(-1))[..., 0, 0]
+
+
+@alternative("expected_value")
+def expected_value_by_vecdot(q_values, action_probabilities):
+    return torch.linalg.vecdot(action_probabilities, q_values)
+
+
+@alternative("expected_value")
+def expected_value_in_a_loop(q_values, action_probabilities):
+    total = torch.zeros(q_values.shape[:-1])
+    for action in range(q_values.shape[-1]):
+        total = total + action_probabilities[..., action] * q_values[..., action]
+    return total
+
+
+@alternative("advantage_weights")
+def advantage_weights_by_minimum(advantages, temperature, max_weight):
+    return torch.minimum(torch.exp(advantages / temperature), torch.full_like(advantages, max_weight))
+
+
+@alternative("advantage_weights")
+def advantage_weights_by_where(advantages, temperature, max_weight):
+    weights = torch.e ** (advantages / temperature)
+    return torch.where(weights > max_weight, torch.full_like(weights, max_weight), weights)
+
+
+@alternative("advantage_weights")
+def advantage_weights_in_numpy(advantages, temperature, max_weight):
+    with np.errstate(over="ignore"):
+        return np.minimum(np.exp(np.asarray(advantages) / np.asarray(temperature)), max_weight)
+
+
+@alternative("kl_bonus")
+def kl_bonus_with_masked_logarithms(policy, behaviour, weight):
+    ours = np.log(policy, where=policy > 0, out=np.zeros_like(policy))
+    with np.errstate(divide="ignore"):
+        return np.where(policy > 0, -weight * (ours - np.log(behaviour)), 0.0)

@@ -53,3 +53,36 @@ def fqe_backup_by_bincount(q_values, cells, actions, rewards, next_cells, termin
     counts = np.bincount(pairs, minlength=size)
     means = np.bincount(pairs, targets, size) / np.clip(counts, 1, None)
     return np.where(counts > 0, means, q_values.ravel()).reshape(q_values.shape)
+
+
+@alternative("paired_interval")
+def paired_interval_by_counts(a, b, picks):
+    counts = np.array([np.bincount(row, minlength=len(a)) for row in picks])
+    return np.percentile(counts @ (a - b) / picks.shape[1], [2.5, 97.5])
+
+
+@alternative("paired_interval")
+def paired_interval_of_two_means(a, b, picks):
+    difference = np.take(a, picks).mean(axis=1) - np.take(b, picks).mean(axis=1)
+    return [np.quantile(difference, q) for q in (0.025, 0.975)]
+
+
+@alternative("trajectory_bonus")
+def trajectory_bonus_by_sums(policy, behaviour, transitions, weight):
+    ours, theirs = ((p[:, :, None] * transitions).sum(axis=1) for p in (policy, behaviour))
+    bonus, goes = np.zeros_like(ours), ours > 0
+    with np.errstate(divide="ignore"):
+        bonus[goes] = weight * np.log(theirs[goes]) - weight * np.log(ours[goes])
+    return bonus
+
+
+@alternative("fqe_backup")
+def fqe_backup_by_matrices(q_values, cells, actions, rewards, next_cells, terminations, policy, discount):
+    ahead = np.diag(policy @ q_values.T)[next_cells]
+    targets = rewards + np.where(terminations > 0, 0.0, discount * ahead)
+    here = (np.eye(len(q_values))[cells][:, :, None] * np.eye(q_values.shape[1])[actions][:, None, :]).reshape(
+        len(cells), -1
+    )
+    counts = here.sum(0)
+    means = np.divide(targets @ here, counts, out=q_values.ravel().copy(), where=counts > 0)
+    return means.reshape(q_values.shape)
