@@ -149,8 +149,10 @@ def carriers(oracle: Oracle, data: Transitions, place, action: int, judged: Judg
         judged: the agent whose greedy policy it is; None takes that of Q-learning in a table.
     """
     table, (cells, actions, *_) = EmpiricalMDP.of(data, oracle.discount), half_cell_steps(data)
-    greedy = np.eye(len(ACTION_NAMES))[table.solve(0.0).argmax(axis=1)]
-    policy = greedy if judged is None else on_half_cells(oracle, judged.policy)
+    if judged is None:
+        policy = np.eye(len(ACTION_NAMES))[table.solve(0.0).argmax(axis=1)]
+    else:
+        policy = on_half_cells(oracle, judged.policy)
     centres = oracle.maze.positions(oracle.observations)
     block = np.unique(half_cells_at(oracle.maze, centres[in_block(oracle.maze, place, centres)]))
     tried, first = table.counts[block, action], np.zeros(table.counts.shape)
