@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from rlkit_mini import MAZES, agents, load_dataset
+from rlkit_mini import MAZES, Oracle, agents, load_dataset
+from rlkit_mini.pointmass import transition
 from rlkit_workbook import __main__ as command_line
 from rlkit_workbook.results import RESULTS
 from rlkit_workbook.studies.speed import bench
+from rlkit_workbook.studies.speed.plain import plain_returns, plain_step, plain_transitions
 
 MEDIUM = SimpleNamespace(optimal_return=-20.0, evaluate=lambda policy: SimpleNamespace(episode_return=policy()))
 
@@ -49,6 +51,18 @@ def test_solved_means_every_member_near_the_best():
     assert found["updates"] == 750
     never = bench.until_solved(trained.append, lambda: np.array([-99.0]), MEDIUM, limit=500)
     assert never == {"seconds": None, "updates": 500}
+
+
+def test_the_plain_versions_compute_the_same():
+    oracle, rng = Oracle(MAZES["medium"], resolution=2), np.random.default_rng(0)
+    policies = rng.dirichlet(np.ones(5), size=(3, len(oracle.cells)))
+    np.testing.assert_allclose(plain_returns(oracle, policies), oracle.evaluate(policies).episode_return, rtol=1e-9)
+    starts = oracle.maze.positions(oracle.observations)
+    step = oracle.maze, starts, rng.integers(5, size=len(starts)), 2 * rng.standard_normal(starts.shape)
+    np.testing.assert_allclose(plain_step(*step), transition(*step)[0], atol=1e-12)
+    difference = plain_transitions(oracle) - oracle._transitions
+    assert np.abs(difference.toarray()).max() < 0.5  # of 64 draws each
+    assert np.abs(difference.mean(axis=0)).max() < 0.01
 
 
 @pytest.fixture

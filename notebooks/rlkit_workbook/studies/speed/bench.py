@@ -27,8 +27,10 @@ import torch
 from rlkit_mini import MAZES, Oracle, load_dataset, train_offline
 from rlkit_mini.agents import CQL, DQN, offline
 from rlkit_mini.data.transitions import Batch, Transitions
+from rlkit_mini.pointmass import transition
 from rlkit_mini.tables import markdown_table
 from rlkit_workbook.results import STANDALONE
+from rlkit_workbook.studies.speed.plain import plain_returns, plain_step, plain_transitions
 
 MEMBERS = {"cpu": (1, 8, 32, 128), "cuda": (1, 32, 256, 1024, 4096)}
 UPDATES, FURTHER_UPDATES = 4000, (1000, 20_000, 100_000)
@@ -46,6 +48,7 @@ CAPTIONS = {
     "solved": "**Until solved.** Seconds of training until every seed's exact return, looked at every 250 updates, is "
     "within 10% of J\\*.",
     "mazes": "**Mazes.** Steps per second of 1 and of 1,024 environments; seconds of the oracle.",
+    "plain": "**Beside plain NumPy and scipy**, as one writes it first.",
 }
 
 
@@ -192,6 +195,29 @@ def measure_mazes(seconds: float = 1.0) -> Iterator[dict]:
         yield row
 
 
+def measure_plain(rounds: int = 3) -> Iterator[dict]:
+    """The engine's work beside plain NumPy and scipy, in turn: medians of seconds."""
+    for maze in MAZES.values():
+        oracle, rng = Oracle(maze), np.random.default_rng(0)
+        policies = np.eye(5)[rng.integers(5, size=(32, len(oracle.cells)))]
+        positions = maze.positions(oracle.points)[rng.integers(len(oracle.points), size=1024)]
+        step = maze, positions, rng.integers(5, size=1024), rng.standard_normal((1024, 2))
+        works = {
+            "the oracle": (oracle._solve_transitions, lambda: plain_transitions(oracle)),  # noqa: B023
+            "evaluating 32 policies": (lambda: oracle.evaluate(policies), lambda: plain_returns(oracle, policies)),  # noqa: B023
+            "a step of 1,024": (lambda: transition(*step), lambda: plain_step(*step)),  # noqa: B023
+        }
+        for what, pair in works.items():
+            ours, plain = np.median([[seconds_of(work) for work in pair] for _ in range(rounds)], axis=0).tolist()
+            yield {
+                "maze": maze.name,
+                "what": what,
+                "seconds": ours,
+                "plain, seconds": plain,
+                "plain over ours": plain / ours,
+            }
+
+
 def run_benchmark(device: str = "cpu", rounds: int = 1, jax: Path | None = None) -> dict[str, list[dict]]:
     """All tables, ready for JSON; `jax` is the Python of an environment that has it."""
     DQN(device=device)  # says at once where there is no such device
@@ -204,6 +230,7 @@ def run_benchmark(device: str = "cpu", rounds: int = 1, jax: Path | None = None)
         "trainings": [*measure_trainings(device, rounds, jax)],
         "solved": [*measure_solving()],
         "mazes": [*measure_mazes()],
+        "plain": [*measure_plain(rounds)],
     }
 
 
@@ -212,6 +239,8 @@ def markdown(results: dict[str, list[dict]]) -> str:
     (made_on,) = results["machine"]
     lines = [f"Measured on: {', '.join(f'{name} {value}' for name, value in made_on.items())}."]
     for name, caption in CAPTIONS.items():
+        if name not in results:  # of an older measurement
+            continue
         rows = [{column: _worded(cell) for column, cell in row.items()} for row in results[name]]
         lines += [caption, markdown_table(rows)]
     sooner = [row for row in results["trainings"] if (row[RATIO] or 1) < 1]
