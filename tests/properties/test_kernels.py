@@ -157,7 +157,7 @@ from ipywidgets.widgets import widget
 from matplotlib.figure import Figure
 gc.collect()
 figures = sum(isinstance(each, Figure) for each in gc.get_objects())
-print(len(widget._instances), len(get_ipython().kernel.comm_manager.comms), threading.active_count(), figures)
+print("held", len(widget._instances), len(get_ipython().kernel.comm_manager.comms), threading.active_count(), figures)
 """
 
 
@@ -178,7 +178,9 @@ def test_a_cell_that_is_run_again_gives_back_what_it_held_and_ends_what_it_began
                 notebook.run(code)
                 assert notebook.error is None, (panel, notebook.error)
             notebook.run(ENDED)
-            held.append([int(number) for number in notebook.run(HELD).split()[-4:]])
+            held.append(
+                [int(number) for number in re.search(r"held (\d+) (\d+) (\d+) (\d+)", notebook.run(HELD)).groups()]
+            )
         assert all(later <= earlier for earlier, later in zip(*held, strict=True)), (panel, held)
     notebook.run("trainer.close()\ntrainer.training.join(60)\nprint(trainer.training.running)")
     assert notebook.shown == "False\n"
