@@ -19,7 +19,9 @@ from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL, RND, RandomAgent
 from rlkit_mini.data.sets import save_dataset
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.environments import Environment, environment_of, is_same
-from rlkit_mini.evaluation import Rollouts, fitted_q_evaluation
+from rlkit_mini.evaluation import Rollouts, coverage_curve, fitted_q_evaluation
+from rlkit_mini.plots import draw_maze, draw_paths
+from rlkit_mini.tables import agent_rows
 
 COLUMNS = ["observations", "actions", "rewards", "next_observations", "terminations", "truncations"]
 quietly = {"progress": False}
@@ -635,6 +637,14 @@ def test_arrays_that_do_not_fit_together_are_refused_in_one_line(spoil, words):
             lambda d: Rollouts("CartPol-v1"),
             ValueError,
             "environment 'CartPol-v1' cannot be made: .*Did you mean: `CartPole`",
+        ),
+        (lambda d: draw_maze(None, d.maze), TypeError, "maze is CartPole-v1; expected one of MAZES"),
+        (lambda d: draw_paths(None, d), TypeError, "maze is CartPole-v1; expected one of MAZES"),
+        (lambda d: coverage_curve([d], [5]), TypeError, "maze is CartPole-v1; expected one of MAZES"),
+        (
+            lambda d: agent_rows("DQN", agent_for("CartPole-v1"), Rollouts("CartPole-v1")),
+            TypeError,
+            r"oracle is Rollouts\(CartPole-v1.*; expected an Oracle: only of mazes it is known what is true",
         ),
         (lambda d: Rollouts(3), TypeError, "maze is 3; expected one of MAZES, .*, or a Gymnasium environment"),
         (lambda d: Rollouts("CartPole-v1", vectorization="thread"), ValueError, "expected 'sync' or 'async'"),

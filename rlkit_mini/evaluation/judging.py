@@ -41,18 +41,20 @@ class Judgement:
                 agent with an actor estimates.
 
         Raises:
-            ValueError: a member has another discount than the oracle.
+            TypeError: another judge. ValueError: a member has another discount than the oracle.
         """
-        at_points = agent.policy(oracle.points, greedy=greedy).cpu().numpy()
-        return dataclasses.replace(cls.at_centres(agent, oracle, greedy), at_points=at_points)
+        judged = cls.at_centres(agent, oracle, greedy)
+        return dataclasses.replace(judged, at_points=agent.policy(oracle.points, greedy=greedy).cpu().numpy())
 
     @classmethod
     def at_centres(cls, agent: Agent, oracle: Oracle, greedy: bool = True) -> Judgement:
         """As `of`, in a fifth of the time, where only policy and beliefs are asked for: its truth is a coarser one.
 
         Raises:
-            ValueError: a member has another discount than the oracle.
+            TypeError: another judge. ValueError: a member has another discount than the oracle.
         """
+        if not isinstance(oracle, Oracle):
+            raise TypeError(f"oracle is {oracle!r}; expected an Oracle: only of mazes it is known what is true")
         for setting in agent.settings:
             if setting.get("discount", oracle.discount) != oracle.discount:
                 wanted = f"expected the oracle's {oracle.discount}"

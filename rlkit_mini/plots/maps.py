@@ -15,7 +15,7 @@ from matplotlib.patches import Circle
 from matplotlib.quiver import Quiver
 from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 
-from rlkit_mini.mazes import Maze, half_cells_at
+from rlkit_mini.mazes import Maze, check_maze, half_cells_at
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots.style import GOAL, INK, QUIET, START, WALL, shades
 from rlkit_mini.pointmass import ACTIONS, at_goal
@@ -30,7 +30,12 @@ GOAL_EDGE = "#4a9c78"
 
 
 def draw_maze(ax: Axes, maze: Maze, ticks: bool = True) -> None:
-    """Walls, start (S) and goal (G, the disc that ends an episode), x right and y up, in cells."""
+    """Walls, start (S) and goal (G, the disc that ends an episode), x right and y up, in cells.
+
+    Raises:
+        TypeError: no maze.
+    """
+    check_maze(maze)
     width, height = maze.shape
     walls = np.where(maze.walls, 1.0, np.nan).T
     ax.imshow(walls, ListedColormap([WALL]), zorder=2, **_extent(maze))
