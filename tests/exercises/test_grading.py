@@ -19,6 +19,7 @@ from traitlets.config import Config
 
 from rlkit_workbook.exercises import BUILDS, grading
 from rlkit_workbook.exercises.building import minibatches
+from rlkit_workbook.exercises.checking import attempt_of, is_right
 from rlkit_workbook.exercises.grading import grade_notebooks, server
 from rlkit_workbook.exercises.grading.marks import feedback, grade_tables, write_feedback, write_marks
 from rlkit_workbook.exercises.grading.submissions import find_files, right_answers, students
@@ -357,7 +358,13 @@ def test_two_answers_in_one_notebook_are_told(tmp_path):
     assert "novelty_bonus: 2 cells define it, cell 6 counts" in row["remarks"]
 
 
-def test_other_minibatches_are_drawn_in_each_run():
+def test_other_inputs_are_drawn_in_each_run():
+    for item in EXERCISES.values():
+        one, other = item.drawn(1), item.drawn(2)
+        assert one.keys() == other.keys()
+        assert repr(one) != repr(other), item.name
+        for draw in (1, 2, 3):
+            assert is_right(item, attempt_of(item, item.reference, draw), draw), item.name
     for build in BUILDS.values():
         assert repr(minibatches(build.file, 1)) != repr(minibatches(build.file, 2))
 
@@ -373,29 +380,30 @@ def test_where_processes_cannot_be_copied_a_fresh_python_answers(tmp_path, monke
 # The larger exercises
 
 
+def build_cell(name, mistake=None):
+    """The solution of a larger exercise, or one with a mistake, as a learner would write it."""
+    text = BUILDS[name].solution
+    for right, wrong in BUILDS[name].texts["mistakes"][mistake]["changes"] if mistake else ():
+        text = text.replace(right, wrong)
+    helper = "def step(optimizer, loss):\n    optimizer.zero_grad()\n    loss.backward()\n    optimizer.step()\n"
+    return f"from torch import nn\n{helper}@exercise\nclass {name}:\n" + textwrap.indent(text, "    ")
+
+
 def test_larger_exercises_are_judged(tmp_path):
-    def source(name, mistake=None):
-        text = BUILDS[name].solution
-        for right, wrong in BUILDS[name].texts["mistakes"][mistake]["changes"] if mistake else ():
-            text = text.replace(right, wrong)
-        helper = "def step(optimizer, loss):\n    optimizer.zero_grad()\n    loss.backward()\n    optimizer.step()\n"
-        return f"from torch import nn\n{helper}@exercise\nclass {name}:\n" + textwrap.indent(text, "    ")
-
-    def row(number, name, text):
-        cells = IMPORTS.replace("02", number), text
-        (one,) = grade_notebooks([notebook(tmp_path / name / f"{number}.ipynb", *cells)], jobs=1)
-        return one["exercises"][name]
-
-    for number, name in (("02", "MyRND"), ("04", "MyDQN"), ("05", "MyCQL"), ("06", "MyAWAC"), ("07", "MyIQL")):
-        assert (row(number, name, source(name))["state"]) == "right"
-    found = row("04", "MyDQN", source("MyDQN", "never_copied"))
-    assert (found["state"], found["mistake"]) == ("attempted", "never_copied")
-    assert found["points"] == pytest.approx(1 / 2) or 0 < found["points"] < 1
-    assert row("04", "MyDQN", "@exercise\nclass MyDQN:\n    def update(self, batch): ...")["state"] == "open"
-    idle = row("04", "MyDQN", "@exercise\nclass MyDQN:\n    def update(self, batch): return 0")
-    assert (idle["state"], idle["points"]) == ("attempted", 0)
-    ends = row("04", "MyDQN", "import os\n@exercise\nclass MyDQN:\n    def update(self, batch): os._exit(0)")
-    assert (ends["state"], ends["problem"]) == ("attempted", "it ends Python (exit code 0)")
+    update = "import os\n@exercise\nclass MyDQN:\n    def update(self, batch): "
+    cells = {name: build_cell(name) for name in BUILDS} | {"never copied": build_cell("MyDQN", "never_copied")}
+    cells |= {"open": update + "...", "idle": update + "return 0", "ends": update + "os._exit(0)"}
+    for case, cell in cells.items():
+        notebook(tmp_path / case / "mine.ipynb", "from rlkit_workbook import exercise\nimport torch", cell)
+    found = {row["student"]: row["exercises"] for row in grade_notebooks([tmp_path], timeout=60, jobs=2)}
+    for name in BUILDS:
+        assert (found[name][name]["state"], found[name][name]["points"]) == ("right", 1)
+    found = {case: found[case]["MyDQN"] for case in ("never copied", "open", "idle", "ends")}
+    assert [one["state"] for one in found.values()] == ["attempted", "open", "attempted", "attempted"]
+    assert found["never copied"]["mistake"] == "never_copied"
+    assert 0 < found["never copied"]["points"] < 1
+    assert found["idle"]["points"] == 0
+    assert found["ends"]["problem"] == "it ends Python (exit code 0)"
 
 
 @pytest.mark.parametrize(

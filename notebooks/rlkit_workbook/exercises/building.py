@@ -151,18 +151,13 @@ class Attempt:
     def differs(self, other: Attempt) -> tuple[int, list[str]] | None:
         """After how many updates which networks are not the other's; None where all are."""
         for number in (1, SEVERAL):
-            wrong = self._differing(other, number)
+            wrong = self.differing(other, number)
             if wrong or self.after.get(number, {}).keys() != other.after.get(number, {}).keys():
                 return number, wrong
         return None
 
-    def share(self, other: Attempt) -> float:
-        """Of the networks that learn here, the share that is the same in the other, after one and several updates."""
-        learning = [name for name in self.after[1] if not _close(self.after[1][name], self.after[SEVERAL][name])]
-        wrong = {name for number in self.after for name in self._differing(other, number)}
-        return 1 - len(wrong.intersection(learning)) / len(learning)
-
-    def _differing(self, other: Attempt, number: int) -> list[str]:
+    def differing(self, other: Attempt, number: int) -> list[str]:
+        """Which networks are not the other's after that many updates."""
         one, two = self.after.get(number, {}), other.after.get(number, {})
         return [name for name in one if name not in two or not _close(one[name], two[name])]
 
@@ -213,7 +208,9 @@ def build_verdict(build: Build, got: Attempt, draw: int = 0) -> Box:
     mistake = _mistake(build, got, draw)
     text = build.texts["mistakes"][mistake]["text"] if mistake else _fault(build, got, *wrong)
     rows = {} if got.error else _rows(build, right, got, wrong[0], draw)
-    return Box("wrong", f"`{build.name}`", (text,), rows, closing, mistake=mistake, points=right.share(got))
+    return Box(
+        "wrong", f"`{build.name}`", (text,), rows, closing, mistake=mistake, points=_share(build, right, got, draw)
+    )
 
 
 def _mistake(build: Build, got: Attempt, draw: int) -> str:
@@ -247,6 +244,19 @@ def _rows(build: Build, right: Attempt, got: Attempt, number: int, draw: int) ->
         rows[name] = f"moved by {moved:.4g}, expected {expected:.4g}"
         rows[name] += "" if _close(should, has) else f", and ends {away:.4g} away"
     return rows
+
+
+def _share(build: Build, right: Attempt, got: Attempt, draw: int) -> float:
+    """Of what should have moved after one and after several updates, the share that is where it should be."""
+    begin = build.agent(build.reference, draw)
+    wrong = {number: right.differing(got, number) for number in right.after}
+    moved = [
+        (number, name)
+        for number, networks in right.after.items()
+        for name in networks
+        if not _close(networks[name], _flat(getattr(begin, name)))
+    ]
+    return sum(name not in wrong[number] for number, name in moved) / len(moved)
 
 
 def _list(names) -> str:

@@ -32,7 +32,7 @@ FILE = 256 << 20  # bytes of the largest file
 MOST = 50  # processes of one notebook
 DEATH_SIGNAL, SUBREAPER = 1, 36  # of Linux's prctl
 LATE = "no answer in time"
-PATIENCE = 3  # seconds on the clock for each that may be computed
+PATIENCE = 6  # seconds on the clock for each that may be computed
 
 
 class Server:
@@ -157,7 +157,7 @@ def _clocks(process: psutil.Process) -> tuple[float, float]:
 
 
 def _is_late(begun: tuple[float, float], now: tuple[float, float], timeout: float) -> bool:
-    """Whether it has computed for too long, or taken three times as long: other work may slow the machine down."""
+    """Whether it has computed for too long, or taken far longer: other work may slow the machine down."""
     return now[1] - begun[1] > timeout or now[0] - begun[0] > PATIENCE * timeout
 
 
