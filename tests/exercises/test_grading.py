@@ -17,7 +17,7 @@ from hand_ins import ANSWER, EPSILON, IMPORTS, NO_MASK, NOVELTY, OPEN, RIGHT, TA
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from rlkit_workbook.exercises import BUILDS, grading
+from rlkit_workbook.exercises import BUILDS, EXERCISES, grading
 from rlkit_workbook.exercises.building import minibatches
 from rlkit_workbook.exercises.checking import attempt_of, is_right
 from rlkit_workbook.exercises.grading import grade_notebooks, server

@@ -17,6 +17,7 @@ import re
 import secrets
 import stat
 import tempfile
+import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -49,6 +50,7 @@ from rlkit_workbook.results import STANDALONE
 
 STATES = ("right", "attempted", "open", "not reached")
 RESTARTS = 10  # of one notebook, of which each begins after what ended or held up the one before
+_JUDGING = threading.Lock()  # the references draw from torch's one global stream
 NOT_REACHED = {"state": "not reached", "problem": "no cell defines it under @exercise"}
 
 
@@ -283,15 +285,18 @@ def _verdict(attempt: dict, reading: Reading, sections: Mapping[str, str], draw:
     if "problem" in attempt:
         return about | {"state": "attempted", "problem": attempt["problem"]}
     try:
-        if name in BUILDS:
-            box = building.build_verdict(BUILDS[name], exchange.build_attempt(BUILDS[name], attempt["attempt"]), draw)
-        else:
-            item = EXERCISES[name]
-            box = checking.verdict(item, exchange.attempt_at(item, attempt["attempt"], draw), draw)
+        with _JUDGING:
+            box = _box(name, attempt["attempt"], draw)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return about | {"state": "attempted", "problem": f"what it answers cannot be read ({type(error).__name__})"}
     missing = attempt.get("missing")
     return about | _worded(box, missing if isinstance(missing, dict) else {})
+
+
+def _box(name: str, sent: dict, draw: int) -> Box:
+    if name in BUILDS:
+        return building.build_verdict(BUILDS[name], exchange.build_attempt(BUILDS[name], sent), draw)
+    return checking.verdict(EXERCISES[name], exchange.attempt_at(EXERCISES[name], sent, draw), draw)
 
 
 def _worded(box: Box, missing: Mapping[str, str]) -> dict:
