@@ -171,7 +171,11 @@ def made(target, folder, *options, notebook=None):
 
 def kernels_of(process):
     """The processes of a server's kernels."""
-    return [one for one in process.children(recursive=True) if any("ipykernel" in word for word in one.cmdline())]
+    kernels = []
+    for one in process.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            kernels += [one] if any("ipykernel" in word for word in one.cmdline()) else []
+    return kernels
 
 
 @pytest.fixture

