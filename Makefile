@@ -9,7 +9,7 @@ STUDENT := student
 export OMP_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: setup lab app test test-slow test-oldest test-newest versions coverage lint claims replicate notebooks student site datasets peer-jax clean
+.PHONY: setup lab app test test-slow test-oldest test-newest versions coverage lint claims replicate notebooks student site datasets peer-jax peer-d3rlpy clean
 
 setup: .venv/ready
 
@@ -131,6 +131,15 @@ peer-jax: setup .venv-jax/ready
 	$(PYTHON) -m venv .venv-jax
 	.venv-jax/bin/python -m pip install --quiet jax==0.10.2
 	touch .venv-jax/ready
+
+# Returns beside d3rlpy, which has an environment of its own; some minutes
+peer-d3rlpy: setup .venv-d3rlpy/ready
+	$(BIN)/python -m rlkit_workbook peers --d3rlpy .venv-d3rlpy/bin/python --publish
+
+.venv-d3rlpy/ready: Makefile
+	$(PYTHON) -m venv .venv-d3rlpy
+	.venv-d3rlpy/bin/python -m pip install --quiet torch==2.13.0 d3rlpy==2.8.1
+	touch .venv-d3rlpy/ready
 
 clean:
 	rm -rf .venv .venv-* build dist .coverage* .pytest_cache .ruff_cache .hypothesis *.egg-info

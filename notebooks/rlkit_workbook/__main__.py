@@ -1,4 +1,4 @@
-"""The course's own commands: python -m rlkit_workbook report | grade | sweep | bench | claims | replicate."""
+"""The course's own commands: python -m rlkit_workbook report | peers | grade | sweep | bench | claims | replicate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from rlkit_mini.files import check_writable, whole_file, write_json
 from rlkit_workbook.results import RESULTS
 
 MINI = dict.fromkeys(("list", "explore", "train", "finetune"), "python -m rlkit_mini")
-PAGES = {"report": "RESULTS.md", "bench": "BENCH.md"}  # beside the data and the figures that they show
+PAGES = {
+    "report": "RESULTS.md",
+    "peers": "RESULTS.md",
+    "bench": "BENCH.md",
+}  # beside data and figures
 
 
 def sweep(
@@ -85,6 +89,25 @@ def report(
         for name, figure in pictures.items():
             save_figure(figure, name, folder)
     _show("report", markdown(results), out, publish)
+
+
+def peers(
+    d3rlpy: Annotated[Path, arg(metavar="PYTHON")], out: Path = Path("results/peers"), publish: bool = False
+) -> None:
+    """Train BC, DQN and CQL beside d3rlpy's on CartPole's data; some minutes.
+
+    Args:
+        d3rlpy: the Python of an environment that has it; `make peer-d3rlpy` makes one.
+        out: where table and data go.
+        publish: also put the table into figures/RESULTS.md, with the data beside it.
+    """
+    from rlkit_workbook.studies.returns.peers import markdown, run_peers
+
+    check_writable(out)
+    rows = run_peers(d3rlpy)
+    for folder in [out] + [RESULTS] * publish:
+        write_json(folder / "peers.json", rows)
+    _show("peers", markdown(rows), out, publish)
 
 
 def bench(
@@ -214,7 +237,7 @@ def _show(name: str, tables: str, out: Path, publish: bool) -> None:
 
 def main() -> None:
     """Answer the command line that this process was called with."""
-    commands = (report, grade, sweep, bench, claims, replicate)
+    commands = (report, peers, grade, sweep, bench, claims, replicate)
     answer("python -m rlkit_workbook", {command.__name__: command for command in commands}, MINI)
 
 

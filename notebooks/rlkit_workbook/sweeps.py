@@ -101,7 +101,7 @@ class Sweep(Swept):
         """
         if history.returns is None or not len(history.returns):
             raise ValueError("the history holds no exact returns; pass oracle=... to train_offline")
-        judged, (grid, shape) = Judgement.of(agent, oracle, greedy), _layout(agent)
+        judged, (grid, shape) = Judgement.of(agent, oracle, greedy), layout(agent)
         chosen = _median_members(history.returns[-1], shape)
         values = judged.true if judged.q_values is None else judged.believed
         return cls(
@@ -260,7 +260,7 @@ class ExplorationSweep(Swept):
         evaluated = evaluated[: len(novelty)]  # fewer after an interruption
         covered = coverage_curve(runs, evaluated)
         goals = np.array([[run.terminations[:made].sum() for run in runs] for made in evaluated])
-        grid, shape = _layout(agent)
+        grid, shape = layout(agent)
         chosen = _median_members(covered[-1], shape)
         return cls(
             algorithm="RND",
@@ -273,7 +273,7 @@ class ExplorationSweep(Swept):
         )
 
 
-def _layout(agent: Agent) -> tuple[dict[str, list[float]], tuple[int, ...]]:
+def layout(agent: Agent) -> tuple[dict[str, list[float]], tuple[int, ...]]:
     """What an agent sweeps, and the shape (*settings, -1) of its members."""
     grid = {name: [float(value) for value in values] for name, values in agent.grid.items()}
     return grid, (*map(len, grid.values()), -1)

@@ -1,4 +1,4 @@
-"""Agents that do not learn: uniform actions, the control for everything else, and guides that know the maze."""
+"""Agents that do not learn: uniform actions, the control for everything else, and guides that know the way."""
 
 from __future__ import annotations
 
@@ -25,6 +25,24 @@ class RandomAgent(Agent):
         """Uniform probabilities (members, n, actions), whether greedy or not."""
         shape = (*self.as_inputs(observations).shape[:-1], self.action_count)
         return torch.full(shape, 1 / self.action_count, dtype=torch.float32, device=self.device)
+
+
+class LinearController(Agent):
+    """Takes action 1 where a weighted sum of the observation is positive, else action 0; does not learn.
+
+    Args:
+        weights: (observations,).
+        noise: share of uniformly random actions.
+    """
+
+    def __init__(self, weights: ArrayLike, noise: float = 0.0, seeds: int | Sequence[int] = 1) -> None:
+        self.weights, self.noise = torch.as_tensor(weights, dtype=torch.float64), noise
+        super().__init__(seeds=seeds, observation_size=len(self.weights), action_count=2)
+
+    def action_probabilities(self, observations: Tensor) -> Tensor:
+        """One action with the noise mixed in: (members, n, observations) -> (members, n, 2)."""
+        chosen = (observations.double() @ self.weights > 0).long()
+        return (1 - self.noise) * torch.nn.functional.one_hot(chosen, 2) + self.noise / 2
 
 
 class RouteFollower(Agent):

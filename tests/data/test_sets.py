@@ -38,6 +38,7 @@ STEPS = {
     "pointmass/hard-rnd-v0": 10_000,
     "pointmass/hard-near-expert-v0": 2_000,
 }
+CARTPOLE = {"cartpole/noisy-v0": 5_000, "cartpole/random-v0": 10_000}
 COLUMNS = ["observations", "actions", "rewards", "next_observations", "terminations", "truncations"]
 each_dataset = pytest.mark.parametrize("dataset_id", STEPS)
 
@@ -55,7 +56,7 @@ def assert_same_steps(one, other):
 
 
 def test_the_committed_sets_are_those_of_the_course_and_small():
-    assert set(STEPS) == set(list_datasets(COURSE)) <= set(list_datasets())
+    assert {*STEPS, *CARTPOLE} == set(list_datasets(COURSE)) <= set(list_datasets())
     files = [path for path in COURSE.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 15e6
 
@@ -112,6 +113,21 @@ def test_every_episode_is_one(dataset_id):
         assert len(episode) <= maze.horizon
         assert episode.terminations[-1] or episode.truncations[-1]
     assert all(episode.terminations[-1] or len(episode) == maze.horizon for episode in finished)
+
+
+@pytest.mark.parametrize("dataset_id", CARTPOLE)
+def test_every_step_of_the_cart_is_gymnasiums(dataset_id):
+    data, cart = load_dataset(dataset_id), gym.make("CartPole-v1").unwrapped
+    assert len(data) == CARTPOLE[dataset_id]
+    for step in range(0, len(data), 7):
+        cart.reset()
+        cart.state = data.observations[step].double().numpy()
+        following, reward, terminated, _, _ = cart.step(int(data.actions[step]))
+        np.testing.assert_allclose(following, data.next_observations[step], atol=1e-6)
+        assert (reward, terminated) == (data.rewards[step], data.terminations[step])
+    longest = max(map(len, data.episodes))
+    assert longest <= 500
+    assert all(len(episode) == 500 for episode in data.episodes[:-1] if episode.truncations[-1])
 
 
 def test_the_smaller_sets_are_the_beginnings_of_the_largest():
@@ -241,17 +257,17 @@ def home(tmp_path, monkeypatch):
 
 
 def test_the_readers_own_sets_are_found_beside_the_courses(data, home, tmp_path, monkeypatch):
-    assert list_datasets() == sorted(STEPS)
+    assert list_datasets() == sorted([*STEPS, *CARTPOLE])
     assert not home.parent.exists()  # looking leaves nothing behind
     save(data[:60])
     assert minari.load_dataset(ID).total_steps == len(load_dataset(ID)) == 60
-    assert list_datasets() == sorted([ID, *STEPS])
+    assert list_datasets() == sorted([ID, *STEPS, *CARTPOLE])
     assert list_datasets(home) == [ID]
     save(data[:30], "pointmass/other-v0", folder=tmp_path / "elsewhere")
     assert "pointmass/other-v0" not in list_datasets()
     assert len(load_dataset("pointmass/other-v0", tmp_path / "elsewhere")) == 30
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "elsewhere"))
-    assert list_datasets() == sorted([ID, "pointmass/other-v0", *STEPS])
+    assert list_datasets() == sorted([ID, "pointmass/other-v0", *STEPS, *CARTPOLE])
 
 
 def test_of_two_sets_with_one_id_that_of_the_variable_comes_first_and_minaris_default_last(
@@ -284,7 +300,7 @@ def test_without_a_home_the_courses_sets_are_found_and_saving_says_what_is_missi
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MINARI_DATASETS_PATH", raising=False)
     homeless(monkeypatch)
-    assert list_datasets() == sorted(STEPS)
+    assert list_datasets() == sorted([*STEPS, *CARTPOLE])
     with pytest.raises(FileNotFoundError, match="no home folder for data sets; expected MINARI_DATASETS_PATH, or a f"):
         save(data[:60])
     assert not list(tmp_path.iterdir())

@@ -18,6 +18,7 @@ from rlkit_mini.names import Catalogue
 from rlkit_workbook.cells import renewed
 from rlkit_workbook.exercises import (
     awac,
+    beyond_the_maze,
     cql,
     data_ablations,
     data_sets,
@@ -67,6 +68,7 @@ _SUBJECTS = (
     data_ablations,
     judging,
     fine_tuning,
+    beyond_the_maze,
 )  # in the notebooks' order
 EXERCISES = Catalogue("exercise", {item.name: item for subject in _SUBJECTS for item in subject.EXERCISES})
 predict, quiz = renewed(predict), renewed(quiz)

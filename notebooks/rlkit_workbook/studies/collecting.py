@@ -7,11 +7,13 @@ from pathlib import Path
 
 from rlkit_mini.agents import RND, RandomAgent
 from rlkit_mini.agents.agent import Agent
-from rlkit_mini.agents.guides import lazy, near_expert
+from rlkit_mini.agents.guides import LinearController, lazy, near_expert
 from rlkit_mini.data.sets import COURSE, list_datasets, save_dataset
 from rlkit_mini.exploration import explore
-from rlkit_mini.mazes import MAZES
+from rlkit_mini.mazes import MAZES, Maze
 from rlkit_mini.oracle import Oracle
+
+CODE = "notebooks/rlkit_workbook/studies/collecting.py"
 
 
 def _behaviours(oracle: Oracle) -> dict[str, tuple[Agent, int, str]]:
@@ -29,32 +31,47 @@ def _behaviours(oracle: Oracle) -> dict[str, tuple[Agent, int, str]]:
     return table
 
 
+CART = [0.1, 0.3, 2.0, 1.0]  # weights of position, velocity, angle, angular velocity; without noise it never falls
+
+
 def collect_datasets(overwrite: bool = False, folder: Path = COURSE) -> None:
     """Collect and write every data set of the course that is not there yet (or all, with `overwrite`)."""
     present = set() if overwrite else set(list_datasets(folder))
+
+    def collect(agent: Agent, env: Maze | str, sizes: dict[str, int], algorithm: str, described: str, **more) -> None:
+        missing = {dataset_id: size for dataset_id, size in sizes.items() if dataset_id not in present}
+        if not missing:
+            return
+        (data,) = explore(agent, env, max(sizes.values()))
+        if len(data) < max(sizes.values()):
+            sys.exit(f"interrupted: {', '.join(missing)} not written")
+        for dataset_id, size in missing.items():
+            said = {"algorithm": algorithm, "description": described.format(size=f"{size:,}"), "code": CODE} | more
+            save_dataset(dataset_id, data[:size], **said, folder=folder, overwrite=overwrite)
+            print(f"collected {dataset_id}: {size:,} steps")
+
     for maze in (MAZES["easy"], MAZES["medium"], MAZES["hard"]):
         oracle = Oracle(maze)
         for name, (agent, steps, description) in _behaviours(oracle).items():
             sizes = {f"pointmass/{maze.name}-{name}-v0": min(steps, 10_000)}
             if steps == 20_000:
                 sizes |= {f"pointmass/{maze.name}-{name}-{size}-v0": size for size in (1_000, 5_000, 10_000, 20_000)}
-            missing = {dataset_id: size for dataset_id, size in sizes.items() if dataset_id not in present}
-            if missing:
-                (data,) = explore(agent, maze, steps)
-                if len(data) < steps:
-                    sys.exit(f"interrupted: {', '.join(missing)} not written")
-            for dataset_id, size in missing.items():
-                save_dataset(
-                    dataset_id,
-                    data[:size],
-                    algorithm=type(agent).__name__ if agent.batch_size or name == "random" else name,
-                    description=f"{description} {size:,} steps in the {maze.name} maze, seed 0.",
-                    reference_returns=(oracle.random_return, oracle.optimal_return),
-                    code="notebooks/rlkit_workbook/studies/collecting.py",
-                    folder=folder,
-                    overwrite=overwrite,
-                )
-                print(f"collected {dataset_id}: {size:,} steps")
+            algorithm = type(agent).__name__ if agent.batch_size or name == "random" else name
+            described = f"{description} {{size}} steps in the {maze.name} maze, seed 0."
+            collect(
+                agent,
+                maze,
+                sizes,
+                algorithm,
+                described,
+                reference_returns=(oracle.random_return, oracle.optimal_return),
+            )
+    for dataset_id, agent, steps, description in (
+        ("cartpole/noisy-v0", LinearController(CART, noise=0.3), 5_000, "A linear controller, 30% random actions."),
+        ("cartpole/random-v0", RandomAgent(observation_size=4, action_count=2), 10_000, "Uniformly random actions."),
+    ):
+        described = f"{description} {{size}} steps of CartPole-v1, seed 0."
+        collect(agent, "CartPole-v1", {dataset_id: steps}, type(agent).__name__, described)
 
 
 if __name__ == "__main__":

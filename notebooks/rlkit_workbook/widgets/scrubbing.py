@@ -13,6 +13,7 @@ import numpy as np
 
 from rlkit_mini.plots.style import label_of
 from rlkit_workbook.panels.choosing import Choosing, ChoosingFigure
+from rlkit_workbook.panels.elsewhere import Elsewhere, ElsewhereFigure
 from rlkit_workbook.panels.exploration import ExplorationFigure
 from rlkit_workbook.panels.redrawn import axis_label
 from rlkit_workbook.panels.shown import Panel, furnishing
@@ -22,7 +23,12 @@ from rlkit_workbook.panels.walks import walks_in_svg
 from rlkit_workbook.sweeps import ExplorationSweep, Sweep
 from rlkit_workbook.widgets.controls import in_turn
 
-FIGURES = {Sweep: SweepFigure, ExplorationSweep: ExplorationFigure, Choosing: ChoosingFigure}
+FIGURES = {
+    Sweep: SweepFigure,
+    ExplorationSweep: ExplorationFigure,
+    Choosing: ChoosingFigure,
+    Elsewhere: ElsewhereFigure,
+}
 MOST = 64  # settings of which all pictures are drawn ahead, for the browser to choose from
 PLAYED = ("steps", "updates", "episodes", "size")  # the last words of what grows: training time, or data
 WALKS = '<label><input type="checkbox" class="rlkit-walk"> five real episodes of the agent</label>'

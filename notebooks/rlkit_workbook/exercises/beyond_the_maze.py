@@ -1,0 +1,87 @@
+"""Notebook 11: what is known without an oracle, and what a file of steps allows one to learn from."""
+
+import numpy as np
+from numpy import array
+
+from rlkit_workbook.exercises.checking import Exercise
+
+
+def value_bounds(rewards, discount):
+    """The lowest and the highest value (2,) that can be, where each reward is one of `rewards`, until an end comes."""
+    reachable = np.append(np.asarray(rewards).ravel(), 0.0)
+    return array([reachable.min(), reachable.max()]) / (1 - discount)
+
+
+def usable_steps(terminations, truncations):
+    """Which steps (steps,) of a file without next observations a TD target can be made of."""
+    followed = np.append(np.ones(len(terminations) - 1, dtype=bool), False) & ~truncations
+    return terminations | followed
+
+
+def _bounds(of):
+    """An answer that is made of the rewards, the discount and the rewards with the 0 of an episode's end."""
+    return lambda rewards, discount: of(rewards, discount, np.append(rewards, 0.0))
+
+
+def _ends(r):
+    return array([r.min(), r.max()])
+
+
+def _last(steps):
+    return np.arange(len(steps)) == len(steps) - 1
+
+
+def _flags(*ends):
+    return array([bool(int(end)) for end in ends])
+
+
+CART, MOUNTAIN = np.ones(4), array([-1.0, -1.0, -1.0])
+MIXED = array([-2.0, 0.5, 3.0, -0.5])
+EXERCISES = [
+    Exercise(
+        reference=value_bounds,
+        cases={
+            "−1 a step": (MOUNTAIN, 0.8),
+            "1 a step, as in CartPole": (CART, 0.9),
+            "gains and losses": (MIXED, 0.75),
+            "no future": (MIXED, 0.0),
+            "small rewards": (MIXED / 100, 0.5),
+        },
+        inputs=lambda d: (d.values("steps"), d.number(0, 0.999, usual=(0.3, 0.95))),
+        misconceptions={
+            "no_end": _bounds(lambda r, g, _: _ends(r) / (1 - g)),
+            "one_step": _bounds(lambda r, g, stopped: _ends(stopped)),
+            "the_mean": _bounds(lambda r, g, _: np.full(2, r.mean() / (1 - g))),
+            "added_up": _bounds(lambda r, g, _: array([r[r < 0].sum(), r[r > 0].sum()])),
+            "these_steps_only": _bounds(lambda r, g, stopped: _ends(stopped) * (1 - g ** len(r)) / (1 - g)),
+            "without_the_first": _bounds(lambda r, g, stopped: _ends(stopped) * g / (1 - g)),
+            "multiplied": _bounds(lambda r, g, stopped: _ends(stopped) * (1 - g)),
+            "exchanged": _bounds(lambda r, g, stopped: _ends(stopped)[::-1] / (1 - g)),
+            "symmetric": _bounds(lambda r, g, _: array([-1, 1]) * abs(r).max() / (1 - g)),
+        },
+    ),
+    Exercise(
+        reference=usable_steps,
+        cases={
+            "it falls": (_flags(*"0001"), _flags(*"0000")),
+            "time runs out": (_flags(*"0000"), _flags(*"0001")),
+            "the recording stops": (_flags(*"0000"), _flags(*"0000")),
+            "two episodes": (_flags(*"00100"), _flags(*"00001")),
+            "it falls as time runs out": (_flags(*"00100"), _flags(*"00100")),
+            "three episodes, one of a single step": (_flags(*"0001000"), _flags(*"0010000")),
+        },
+        inputs=lambda d: (d.flags("steps"), d.flags("steps")),
+        misconceptions={
+            "all": lambda end, cut: np.ones(len(end), dtype=bool),
+            "no_ends": lambda end, cut: ~(end | cut | _last(end)),
+            "the_last_forgotten": lambda end, cut: end | ~cut,
+            "cut_kept": lambda end, cut: end | cut | ~_last(end),
+            "ends_dropped": lambda end, cut: ~(end | _last(end)),
+            "cut_wins": lambda end, cut: ~cut & (end | ~_last(end)),
+            "only_ends": lambda end, cut: end | np.zeros(len(end), dtype=bool),
+            "last_kept_if_cut": lambda end, cut: ~cut | (_last(end) & cut),
+            "turned_around": lambda end, cut: ~(end | ~(cut | _last(end))),
+            "one_behind": lambda end, cut: end | np.append(~cut[1:], False),
+        },
+    ),
+]
