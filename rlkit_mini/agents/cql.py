@@ -54,8 +54,9 @@ class CQL(DQN):
 
     def loss(self, batch: Batch, q_values: Tensor) -> Tensor:
         """DQN's loss of each transition plus alpha times its penalty: (members, batch)."""
+        td_loss = super().loss(batch, q_values)
         if self.penalty is cql_penalty:  # for all temperatures at once
             penalty = cql_penalty(q_values, batch.actions, self.temperature)
         else:
             penalty = self.by_value("temperature", self.penalty, q_values, batch.actions)
-        return super().loss(batch, q_values) + self.alpha * penalty
+        return td_loss + self.alpha * penalty
