@@ -130,11 +130,11 @@ class Draw:
     def number(self, low: float, high: float, usual: tuple[float, float] | None = None) -> float:
         """One number from [low, high]; usually from within `usual`, and where there are many of each, its upper end."""
         if self._about("ends"):
-            return low if "lower" in self.nature else high
+            return float(low if "lower" in self.nature else high)
         if self.again and self.rng.random() < 0.5:
-            return (low, high)[self.rng.integers(2)]
+            return float((low, high)[self.rng.integers(2)])
         low, high = usual or (low, high)
-        return high if self.nature == "many of each" else round(self.rng.uniform(low, high), 2)
+        return float(high) if self.nature == "many of each" else round(self.rng.uniform(low, high), 2)
 
     def choices(self, axes: str, count: int, **many: int) -> np.ndarray:
         """Integers below count."""
