@@ -158,9 +158,9 @@ def grade(
     from rlkit_workbook.exercises.grading import earlier_files, grade_notebooks  # of the notebooks' extra requirements
     from rlkit_workbook.exercises.grading.marks import grade_tables, write_feedback, write_marks
 
-    for place in [out.parent] + [csv.parent] * bool(csv) + [feedback] * bool(feedback):
+    for place in [out.parent, *([csv.parent] if csv else []), *([feedback] if feedback else [])]:
         check_writable(place)
-    for file in [out] + [csv] * bool(csv):
+    for file in filter(None, (out, csv)):
         if file.exists() and not file.is_file():
             raise OSError(f"{file} is no file; expected one to write to, such as results/grades.json")
     rows = grade_notebooks(notebooks, timeout, jobs, earlier_files(out))

@@ -36,7 +36,7 @@ class LinearController(Agent):
     """
 
     def __init__(self, weights: ArrayLike, noise: float = 0.0, seeds: int | Sequence[int] = 1) -> None:
-        self.weights, self.noise = torch.as_tensor(weights, dtype=torch.float64), noise
+        self.weights, self.noise = torch.as_tensor(weights, dtype=torch.float64, device="cpu"), noise
         super().__init__(seeds=seeds, observation_size=len(self.weights), action_count=2)
 
     def action_probabilities(self, observations: Tensor) -> Tensor:

@@ -105,8 +105,8 @@ class Standardised(nn.Module):
 
     def __init__(self, members: int, size: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(members, 1, size, dtype=torch.float32))
-        self.register_buffer("scale", torch.ones(members, 1, size, dtype=torch.float32))
+        self.register_buffer("mean", torch.zeros(members, 1, size, dtype=torch.float32, device="cpu"))
+        self.register_buffer("scale", torch.ones(members, 1, size, dtype=torch.float32, device="cpu"))
 
     @property
     def is_set(self) -> bool:

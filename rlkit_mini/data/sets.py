@@ -250,7 +250,7 @@ def _columns(path: Path, where: Maze | Environment) -> dict[str, Tensor]:
         parts.append(episode_columns(given, where))
     if not parts:
         raise ValueError("it has no episode")
-    columns = {name: torch.as_tensor(column) for name, column in join(parts).items()}
+    columns = {name: torch.as_tensor(column, device="cpu") for name, column in join(parts).items()}
     if isinstance(where, Maze) and inside_walls(where, columns["observations"]).any():
         raise ValueError(f"some of its places are within the walls of {where}")
     return columns

@@ -101,7 +101,7 @@ class Transitions:
             ValueError: something is missing or ambiguous, or does not fit together.
         """
         columns, where = read_arrays(arrays, maze, time_limit, action_count)
-        return cls(**{name: torch.as_tensor(column) for name, column in columns.items()}, maze=where)
+        return cls(**{name: torch.as_tensor(column, device="cpu") for name, column in columns.items()}, maze=where)
 
     def __len__(self) -> int:
         return len(self.actions)
