@@ -74,17 +74,7 @@ def run_experiment(
 def as_row(summary: dict[str, Any]) -> dict[str, str]:
     """A summary as a table's row."""
     if "goals" in summary:
-        seen = {}
-        if "coverage" in summary:
-            seen["coverage: IQM [95% interval]"] = with_interval(summary["coverage"], digits=2)
-            seen["worst seed"] = f"{summary['worst']:.2f}"
-        return {
-            "experiment": summary["experiment"],
-            **seen,
-            f"{'goals' if seen else 'terminations'} per member": f"{np.mean(summary['goals']):.1f}",
-            "steps": f"{summary['steps']:,}",
-            "seconds": "–" if summary["seconds"] is None else f"{summary['seconds']:.1f}",
-        }
+        return _explored_row(summary)
     behaviour, believed = summary["behaviour_return"], summary.get("start_value_estimated")
     if "optimal_return" not in summary:
         return {
@@ -112,6 +102,20 @@ def as_row(summary: dict[str, Any]) -> dict[str, str]:
         "true value": f"{summary['start_value_true']:.2f}",
         "updates": f"{summary['updates']:,}",
         "seconds": f"{summary['seconds']:.1f}",
+    }
+
+
+def _explored_row(summary: dict[str, Any]) -> dict[str, str]:
+    seen = {}
+    if "coverage" in summary:
+        seen["coverage: IQM [95% interval]"] = with_interval(summary["coverage"], digits=2)
+        seen["worst seed"] = f"{summary['worst']:.2f}"
+    return {
+        "experiment": summary["experiment"],
+        **seen,
+        f"{'goals' if seen else 'terminations'} per member": f"{np.mean(summary['goals']):.1f}",
+        "steps": f"{summary['steps']:,}",
+        "seconds": "–" if summary["seconds"] is None else f"{summary['seconds']:.1f}",
     }
 
 

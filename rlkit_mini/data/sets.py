@@ -164,7 +164,12 @@ def save_dataset(
         storage.update_metadata(metadata)
         storage.update_episodes(_buffers(data, spaces[1].start))
         _repack(part / "data")
-    for namespace in list(Path(dataset_id).parents)[:-1]:  # without it Minari does not list a namespace
+    _list_namespaces(place, dataset_id)
+
+
+def _list_namespaces(place: Path, dataset_id: str) -> None:
+    """Write the file without which Minari does not list a namespace."""
+    for namespace in list(Path(dataset_id).parents)[:-1]:
         told = place / namespace / "namespace_metadata.json"
         if not told.exists():
             with whole_file(told) as part:
