@@ -354,6 +354,20 @@ def test_a_value_is_the_rewards_of_its_carriers_and_the_values_of_what_was_never
             assert (weights.sum(), ends.sum()) == (0, pytest.approx(1)), "all of it is what nobody tried"
 
 
+def test_at_no_moment_are_two_places_pressed():
+    view, seen = probe({"BC": (BC(), tiny_data())}), []
+    buttons = view.map.places
+    for button in buttons.values():
+        button.observe(
+            lambda _: seen.append([at for at, each in buttons.items() if "rlkit-chosen" in each._dom_classes]),
+            "_dom_classes",
+        )
+    for place in (5.5, 2.5), (4.5, 1.5), (3.5, 4.5):
+        buttons[place].click()
+        assert seen[-1] == [place]
+    assert max(map(len, seen)) == 1
+
+
 def test_the_probe_says_how_much_of_a_value_hangs_on_actions_never_tried():
     view = probe({"untrained": (BC(), tiny_data())})
     before = view.map.picture.value

@@ -172,8 +172,8 @@ class PlaceMap(widgets.Box):
             setattr(self.overlay.layout, side, f"{100 * share:.3f}%")
         if maze is not self._maze:
             self._lay_out(maze)
-        for place, button in self.places.items():
-            (button.add_class if place == chosen else button.remove_class)("rlkit-chosen")
+        for place in sorted(self.places, key=lambda place: place == chosen):  # last, so that two are never pressed
+            mark(self.places[place], "chosen", place == chosen)
 
     def _lay_out(self, maze: Maze) -> None:
         size, wall = block_size(maze), widgets.Box()
@@ -190,7 +190,7 @@ class PlaceMap(widgets.Box):
 
 
 def mark(control: widgets.DOMWidget, how: str, on: bool) -> None:
-    """Show a control as "changed", or as "wrong", or no longer."""
+    """Show a control as "changed", "wrong" or "chosen", or no longer."""
     (control.add_class if on else control.remove_class)(f"rlkit-{how}")
 
 

@@ -39,6 +39,7 @@ class Probe(Panel):
         self.action = widgets.ToggleButtons(
             options=[("none", None), *((name, number) for number, name in enumerate(ACTION_NAMES))],
             description="trace the value of",
+            tooltip="the action whose value is followed to the stored steps that carry it; none shows the visits",
             style={"button_width": "auto", "description_width": "auto"},
         )
         self.action.observe(lambda _: self.look(), "value")
