@@ -121,7 +121,7 @@ def bench(
 
     Args:
         device: that populations train on, such as cuda.
-        rounds: of each training, of which the median is taken.
+        rounds: of each training of at most 4,000 updates, of which the median is taken.
         jax: of an environment with JAX, to train the same there in turn; `make peer-jax` makes one.
         out: where tables and data go.
         publish: also put the tables into figures/BENCH.md, with the data beside it.

@@ -101,8 +101,9 @@ def test_jax_trains_the_same_in_turn(small, tmp_path):
     told = [
         f"{row['agent']} {json.dumps(getattr(agents, row['agent'])().configuration)} {row['members']} {row['updates']}"
         for row in rows
+        for _ in range(2 if row["updates"] == 3 else 1)  # the longer ones are measured once
     ]
-    assert asked == [work for work in told for _ in range(2)]
+    assert asked == told
     assert {row["agent"] for row in rows} == set(bench.PEERS)
     assert [row["members"] for row in rows if row["updates"] == 6] == [1, 2, 3]
     for row in rows:

@@ -133,7 +133,10 @@ class PlainAgent:
 
 
 def measure_trainings(device: str = "cpu", rounds: int = 1, jax: Path | None = None) -> Iterator[dict]:
-    """Medians of each algorithm's trainings, in turn with one plain agent and with JAX; CQL's over updates as well."""
+    """Medians of each algorithm's trainings, in turn with one plain agent and with JAX; CQL's over updates as well.
+
+    Those of more than `UPDATES` are measured once, whatever `rounds` says.
+    """
     data, populations = load_dataset("pointmass/medium-rnd-v0"), MEMBERS[torch.device(device).type]
     growth = itertools.product(["CQL"], populations[:3], FURTHER_UPDATES) if jax else ()
     for work in [*itertools.product(offline(), populations, [UPDATES]), *growth]:
