@@ -1,6 +1,6 @@
 # make lab: set everything up and open the first notebook (further options: make lab LAB=--no-browser).
 # make app: set everything up and serve the playground without its code (further options: make app APP=--port=9000).
-# make test: set everything up and check everything; make test-slow: what takes longer.
+# make test: set everything up and check everything; make test-slow: what takes longer; make test-long: an hour of it.
 # make site: build the workbook as pages that any static host serves (make -j2 site: on two cores).
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,7 +9,7 @@ STUDENT := student
 export OMP_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: setup lab app test test-slow test-oldest test-newest versions coverage lint claims replicate notebooks student site datasets peer-jax peer-d3rlpy clean
+.PHONY: setup lab app test test-slow test-long test-oldest test-newest versions coverage lint claims replicate notebooks student site datasets peer-jax peer-d3rlpy clean
 
 setup: .venv/ready
 
@@ -29,11 +29,15 @@ app: setup
 	JUPYTER_PATH=$(APP_FOLDER) JUPYTER_CONFIG_PATH=$(APP_FOLDER) $(BIN)/voila $(APP) notebooks/12_playground.ipynb
 
 test: setup lint claims
-	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m "not slow" tests
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m "not slow and not long" tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout 300 notebooks
 
 test-slow: setup
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m slow tests
+
+# The site's chapters, hostile hand-ins, each notebook with other right answers and alone with the wheel, a full app
+test-long: setup
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m long tests
 
 # With the oldest versions that pyproject.toml allows, and with the newest of everything but torch; each installs its own
 test-oldest: .venv-oldest/ready

@@ -137,7 +137,7 @@ def test_thirty_loads_in_a_row_by_one_visitor_each_show_a_panel(light_app, page)
         open_panel(page, light_app[1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_twenty_visitors_at_once_each_have_a_panel_and_a_training(tmp_path, page):
     from playwright.sync_api import expect
 

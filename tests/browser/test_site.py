@@ -10,7 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from servers import NOTEBOOKS
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(3000)]
 
 ROOT = NOTEBOOKS.parent
 CHAPTERS = {path.stem: path for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
