@@ -46,7 +46,7 @@ test-oldest: .venv-oldest/ready
 test-newest: .venv-newest/ready
 	.venv-newest/bin/python -m pytest $(OTHER_VERSIONS) tests
 
-OTHER_VERSIONS := -q -rs -n 2 --dist loadscope -m "not slow" -W default::DeprecationWarning -W default::PendingDeprecationWarning
+OTHER_VERSIONS := -q -rs -n 2 --dist loadscope -m "not slow and not long" -W default::DeprecationWarning -W default::PendingDeprecationWarning
 
 .venv-%/ready: tests/%.txt pyproject.toml
 	$(PYTHON) -m venv .venv-$*
