@@ -20,8 +20,8 @@ from rlkit_mini.data import dataset_path
 from rlkit_mini.files import figures_folder
 from rlkit_workbook.results import RESULTS, STANDALONE, read_results
 assert read_results("report")
-print(rlkit_mini.__file__, rlkit_workbook.__file__, dataset_path("pointmass/medium-lazy-v0"))
-print(RESULTS, STANDALONE, figures_folder().absolute())
+print(rlkit_mini.__file__, rlkit_workbook.__file__, dataset_path("pointmass/medium-lazy-v0"), sep="\\n")
+print(RESULTS, STANDALONE, figures_folder().absolute(), sep="\\n")
 """
 
 
@@ -81,7 +81,7 @@ def test_what_comes_with_the_packages_is_found_in_the_installation(installed, tm
     executable, packages = installed
     done = python(executable, "-c", PLACES, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    *places, figures = map(Path, done.stdout.split())
+    *places, figures = map(Path, done.stdout.splitlines())
     assert all(place.is_relative_to(packages) and place.exists() for place in places)
     assert figures == tmp_path / "figures"
 
