@@ -22,6 +22,7 @@ def _results(claim: Claim, report: dict) -> None:
     broad = claim.better(dqn["medium-rnd"], report["medium-rnd: CQL, α 1"]["returns"])
     claim("Broad data: it needs no pessimism, and too much of it hurts", broad)
     _fine_tuning(claim, report["pointmass_hard_cql_finetune"])
+    _replicated(claim, read_results("replication"))
     _choosing(claim, {name.removeprefix("choosing: "): entry for name, entry in report.items() if "choosing" in name})
 
 
@@ -39,6 +40,16 @@ def _fine_tuning(claim: Claim, tuned: dict) -> None:
         f"(online: {claim.middle(online[-1]):.1f}; 8 seeds do not settle the difference)",
         not claim.settled(online[-1] - control[-1]),
     )
+
+
+def _replicated(claim: Claim, result: dict) -> None:
+    """How many of the notebooks' claims hold with training seeds that their wording was not chosen by."""
+    held = {
+        first: sum(row["runs"].get(first, {"holds": False})["holds"] for row in result["claims"])
+        for first in map(str, result["first seeds"])
+    }
+    counts = " and ".join(f"{count} with first seed {first}" for first, count in held.items())
+    claim(f"Of {len(result['claims'])} claims, {counts} hold.", not result["stopped"], seen=str(result["stopped"]))
 
 
 def _choosing(claim: Claim, choices: dict[str, dict]) -> None:
