@@ -57,12 +57,15 @@ class VisitorKernels(AsyncMappingKernelManager):
             for notebook in self._pools:
                 self.fill_if_needed(notebook_name=notebook)
 
+    def notify_disconnect(self, kernel_id: str) -> None:
+        super().notify_disconnect(kernel_id)
+        if kernel_id in self:
+            self.get_kernel(kernel_id).page_seen = time.monotonic()
+
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """End a kernel also when its page has gone, or never came; those that wait for a visitor are not asked."""
         kernel, now = self.get_kernel(kernel_id), time.monotonic()
-        if self._kernel_connections.get(kernel_id):
-            kernel.page_seen = now
-        elif kernel.execution_state == "idle":
+        if not self._kernel_connections.get(kernel_id) and kernel.execution_state == "idle":
             if not hasattr(kernel, "page_seen"):
                 kernel.page_seen = now + 3 * self.patience  # a page that loads, in a browser with much to do
             if now - kernel.page_seen > self.patience:
