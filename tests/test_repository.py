@@ -181,6 +181,14 @@ def assert_understood(main, words, monkeypatch, capsys):
         assert not word.startswith("pointmass_") or word in EXPERIMENTS, (words, word)
 
 
+@pytest.mark.parametrize("target", ["test", "app"])
+def test_what_make_does_can_be_done_without_it(target):
+    lines = subprocess.run(["make", "-n", target, "-o", "setup"], cwd=ROOT, capture_output=True, text=True, check=True)
+    commands = re.findall(r"\.venv/bin/(.*?) *$", lines.stdout.replace("  ", " "), flags=re.MULTILINE)
+    assert commands
+    assert set(commands) <= set(code_of(PAGES["CONTRIBUTING.md"]))
+
+
 def test_the_readme_is_short():
     assert len(README.splitlines()) <= 150
 
