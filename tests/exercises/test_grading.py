@@ -393,11 +393,15 @@ def test_larger_exercises_are_judged(tmp_path):
     update = "import os\n@exercise\nclass MyDQN:\n    def update(self, batch): "
     cells = {name: build_cell(name) for name in BUILDS} | {"never copied": build_cell("MyDQN", "never_copied")}
     cells |= {"open": update + "...", "idle": update + "return 0", "ends": update + "os._exit(0)"}
+    cells["forks"] = build_cell("MyDQN").replace(
+        "update(self, batch):", "update(self, batch):\n        __import__('os').fork()"
+    )
     for case, cell in cells.items():
         notebook(tmp_path / case / "mine.ipynb", "from rlkit_workbook import exercise\nimport torch", cell)
     found = {row["student"]: row["exercises"] for row in grade_notebooks([tmp_path], timeout=60, jobs=2)}
     for name in BUILDS:
         assert (found[name][name]["state"], found[name][name]["points"]) == ("right", 1)
+    assert found["forks"]["MyDQN"]["state"] == "right"
     found = {case: found[case]["MyDQN"] for case in ("never copied", "open", "idle", "ends")}
     assert [one["state"] for one in found.values()] == ["attempted", "open", "attempted", "attempted"]
     assert found["never copied"]["mistake"] == "never_copied"

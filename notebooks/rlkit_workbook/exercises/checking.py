@@ -195,7 +195,7 @@ def is_untouched(function: Callable) -> bool:
     def operations(of: Callable) -> list[tuple]:
         return [(step.opname, step.argval) for step in dis.get_instructions(of) if step.opname != "NOP"]
 
-    return operations(function) == operations(_blank)
+    return operations(inspect.unwrap(function)) == operations(_blank)
 
 
 @dataclass(frozen=True)
@@ -215,10 +215,11 @@ class Attempt:
 
 def attempt_of(exercise: Exercise, function: Callable, draw: int = 0) -> Attempt:
     """What the learner's function does with the cases of a draw."""
-    if not inspect.isfunction(inspect.unwrap(function)):
+    plain = inspect.unwrap(function)
+    if not inspect.isfunction(plain):
         wanted = f"Write a plain function, `def {exercise.name}(...)`"
-        return Attempt(refused=f"{wanted}; this is of type {type(function).__name__}.")
-    if is_untouched(inspect.unwrap(function)):
+        return Attempt(refused=f"{wanted}; this is of type {type(plain).__name__}.")
+    if is_untouched(function):
         return Attempt(untouched=True)
     wanted, parameters = exercise.parameters, list(inspect.signature(function).parameters)
     if parameters != wanted:

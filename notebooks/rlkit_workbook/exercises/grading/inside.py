@@ -8,12 +8,14 @@ import __future__
 
 import ast
 import asyncio
+import functools
 import inspect
 import io
 import linecache
 import os
 import re
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from json import dumps, loads  # by themselves: a learner's code may change the module
 from pathlib import Path
@@ -162,10 +164,25 @@ class _Run:
 
     def _mark(self, **at) -> None:
         """Note where the run is: who ends it, or lets it wait, is known by that."""
-        if os.getpid() != self.process:
-            os._exit(0)  # a copy that the learner's code made of this process
+        self._end_copies()
         self.at |= at
         self._write("at", self.at)
+
+    def _end_copies(self) -> None:
+        if os.getpid() != self.process:
+            os._exit(0)  # a copy that the learner's code made of this process, and that goes on
+
+    def _alone(self, function: Callable) -> Callable:
+        """A function that answers once: a copy of this process that it makes ends with its answer."""
+
+        @functools.wraps(function)
+        def answer(*given, **named):
+            try:
+                return function(*given, **named)
+            finally:
+                self._end_copies()
+
+        return answer
 
     def _write(self, name: str, content: dict) -> None:
         part = self.job / f"{name}.part"
@@ -181,11 +198,16 @@ class _Run:
         if number >= MOST or f"attempt {number}" in self.plan["lost"]:
             return item.reference
         self._mark(attempt=number, name=name)
+        source = _source(attempt)
+        if not built:
+            attempt = self._alone(attempt)
+        elif "update" in vars(attempt):
+            attempt.update = self._alone(attempt.update)
         try:
             got = item.attempt(attempt, draw) if built else checking.attempt_of(item, attempt, draw)
         except BaseException as error:  # KeyboardInterrupt, and whatever else is no Exception
             got = building.Attempt(error=_words(error)) if built else checking.Attempt(f"It stops with {_words(error)}")
-        entry = {"name": name, "cell": self.at["cell"], "source": _source(attempt), "missing": self.missing}
+        entry = {"name": name, "cell": self.at["cell"], "source": source, "missing": self.missing}
         self._write(f"answers/{number:03}", entry | {"attempt": to_json(got)})
         self._mark(attempt=None)
         if not (building if built else checking).is_right(item, got, draw):

@@ -140,7 +140,8 @@ def _watched(job: Path, timeout: float, limit: float, grader: int) -> str:
                 return LATE
             if now[0] - counted > 0.2:
                 counted = now[0]
-                if len(psutil.Process().children(recursive=True)) > MOST:
+                _end([child for child in psutil.Process().children() if child != copy])  # left behind by their parents
+                if sum(map(_is_alive, copy.children(recursive=True))) > MOST:
                     return f"it starts more than {MOST} processes"
             time.sleep(0.005)
     finally:
@@ -227,10 +228,21 @@ def _prctl(option: int, value: int) -> None:
 def _end_children() -> None:
     """End whatever this process, or what it started, has left."""
     while children := psutil.Process().children(recursive=True):
-        for child in children:
-            with contextlib.suppress(psutil.Error):
-                child.kill()
-        psutil.wait_procs(children, timeout=1)
+        _end(children)
+
+
+def _end(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(processes, timeout=1)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 if __name__ == "__main__":
