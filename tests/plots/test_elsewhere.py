@@ -26,6 +26,16 @@ def test_the_figure_says_returns_and_belief_of_its_setting():
     assert f"it believes {np.median(believed[1]):.1f}" in figure.message
 
 
+def test_the_curve_in_colour_is_that_of_the_setting_in_the_first_picture_too():
+    returns = np.arange(12.0).reshape(2, 3, 2)  # evaluations, settings, seeds
+    swept = Elsewhere("CQL", None, {"alpha": [0.1, 1.0, 10.0]}, np.array([50, 100]), returns, np.ones((3, 2)))
+    at_once, moved = ElsewhereFigure(swept, {"alpha": 10.0}), ElsewhereFigure(swept)
+    first = moved.to_pixels().copy()
+    moved.show({"alpha": 10.0})
+    assert (moved.to_pixels() == at_once.to_pixels()).all()
+    assert (moved.to_pixels() != first).any()
+
+
 def test_a_linear_controller_pushes_to_the_side_of_its_weighted_sum():
     controller = LinearController([1.0, -2.0], noise=0.2)
     policy = controller.policy(np.array([[3.0, 1.0], [1.0, 1.0]]), greedy=False)

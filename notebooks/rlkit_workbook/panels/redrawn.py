@@ -57,11 +57,12 @@ class Redrawn:
         """The figure as it is now, (height, 900, 3): what moves is drawn again on a kept picture of what does not."""
         canvas = self.figure.canvas
         if self._still is None:
-            for artist in self._moving:
+            shown = [artist for artist in self._moving if artist.get_visible()]
+            for artist in shown:
                 artist.set_visible(False)
             canvas.draw()
             self._still = canvas.copy_from_bbox(self.figure.bbox)
-            for artist in self._moving:
+            for artist in shown:
                 artist.set_visible(True)
         canvas.restore_region(self._still)
         for artist in self._moving:
