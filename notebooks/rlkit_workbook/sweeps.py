@@ -319,7 +319,7 @@ class Gallery(Mapping):
     def __init__(self, path: str | os.PathLike = RESULTS / "gallery.npz") -> None:
         if not Path(path).is_file():
             raise FileNotFoundError(f"no gallery at {path}; make it with `python -m rlkit_workbook.studies.gallery`")
-        self._arrays: dict[str, dict[str, np.ndarray]] = {}
+        self._arrays = Catalogue("sweep", {})
         try:
             with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
                 for entry in file.files:
@@ -330,12 +330,11 @@ class Gallery(Mapping):
         self._sweeps = functools.cache(self._restore)
 
     def _restore(self, name: str) -> Sweep:
-        (group, algorithm), arrays = name.split(), self._arrays[name]
-        maze = str(arrays["maze"]) if "maze" in arrays else "medium" if group == "collections" else group  # older files
-        return restore(algorithm, maze, arrays)
+        arrays = self._arrays[name]
+        return restore(name.split()[-1], str(arrays["maze"]), arrays)
 
     def __getitem__(self, name: str) -> Sweep:
-        return self._sweeps(Catalogue("sweep", {name: name for name in self})[name])
+        return self._sweeps(name)
 
     def __iter__(self):
         return iter(self._arrays)

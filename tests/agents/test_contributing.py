@@ -37,7 +37,7 @@ def test_it_is_trained_live(name):
     view.train()
     view.training.join(120)
     assert view.training.run.done == 40
-    assert f"{name}(" in view.training.settings.code(40)
+    assert f"{name}(" in view.training.settings.code(40, tiny_data())
 
 
 def test_it_stands_in_tables_legends_and_on_sliders(name):

@@ -609,7 +609,7 @@ def test_whatever_is_typed_into_the_live_trainer_trains_or_is_told(name, value):
     view, before, agent, told = TRAINER, TRAINER.training, None, ""
     view.fields[name].number.value = value
     try:
-        agent = view.settings().make_agent()
+        agent = view.settings().make_agent(DATA)
     except ValueError as error:
         told = str(error)
     if agent is None:

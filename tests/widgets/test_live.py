@@ -14,9 +14,10 @@ import torch
 from helpers import size_of, tiny_data
 
 from rlkit_mini import MAZES, Oracle, explore, train_offline
-from rlkit_mini.agents import BC, CQL, offline
+from rlkit_mini.agents import BC, CQL, RandomAgent, offline
 from rlkit_mini.agents.guides import RouteFollower
 from rlkit_mini.evaluation.judging import Judgement
+from rlkit_mini.evaluation.rollouts import Rollouts
 from rlkit_mini.evaluation.tabular import fqe_backup, half_cell_policy, half_cell_steps, times_tried
 from rlkit_mini.mazes import block_size, blocks, in_block
 from rlkit_mini.oracle import shared_oracle
@@ -26,16 +27,12 @@ from rlkit_workbook.panels.redrawn import encoded
 from rlkit_workbook.sweeps import Sweep
 from rlkit_workbook.widgets import data_painter, live_trainer, probe
 from rlkit_workbook.widgets.controls import NumberField
-from rlkit_workbook.widgets.live import LIMITS, LiveTraining, Settings, Source, defaults
-from rlkit_workbook.widgets.live_figures import (
-    LiveFigure,
-    actions_at,
-    carriers,
-    draw_painting,
-    draw_probe,
-    run_in_words,
-)
+from rlkit_workbook.widgets.live import LiveTraining
+from rlkit_workbook.widgets.live_figure import LiveFigure, run_in_words
 from rlkit_workbook.widgets.paint import EPISODES, paint
+from rlkit_workbook.widgets.painting import draw_painting
+from rlkit_workbook.widgets.probe_figure import actions_at, carriers, draw_probe
+from rlkit_workbook.widgets.settings import LIMITS, Settings, Source, defaults
 
 NEAR_EXPERT = "pointmass/medium-near-expert-v0"
 TINY = Source("tiny", "tiny_data()", tiny_data)
@@ -144,20 +141,19 @@ def test_the_judgement_is_that_of_a_sweep():
     sweep = Sweep.of(agent, train_offline(agent, tiny_data(), 60, oracle, progress=False), oracle)
     np.testing.assert_allclose(run.judged.believed, sweep.values, rtol=1e-5)
     np.testing.assert_allclose(run.judged.overestimation, sweep.overestimation, rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(run.now.policy, sweep.policy)
+    np.testing.assert_array_equal(run.judged.policy, sweep.policy)
 
 
 def test_code_trains_the_same_agent_and_prints_its_return(capsys):
-    source = Source.of(NEAR_EXPERT)
+    source, painted = Source.of(NEAR_EXPERT), 'paint("easy", [(1.5, 4.5)], episodes=2)'
     for chosen in (
         settings("IQL", source=source, expectile=0.7, batch_size=32),
-        settings("BC", source=Source("painted", 'paint("easy", [(1.5, 4.5)], episodes=2)', lambda: None)),
+        settings("BC", source=Source("painted", painted, lambda: paint("easy", [(1.5, 4.5)], episodes=2))),
+        settings("DQN", source=Source.of("cartpole/random-v0"), target_period=3),
+        settings("BC", source=Source.of("cartpole/random-v0")),
     ):
-        names = {}
-        exec(chosen.code(7), names)
-        if chosen.source is not source:
-            chosen = settings("BC", source=Source("painted", "", lambda data=names["data"]: data))
-        again = trained(chosen, 7)
+        names, again = {}, trained(chosen, 7)
+        exec(chosen.code(7, again.run.data), names)
         assert same(again.agent, names["agent"])
         assert capsys.readouterr().out == with_interval(again.run.returns[-1]) + "\n", "and prints what the table says"
 
@@ -184,7 +180,7 @@ def test_defaults_are_those_of_the_agents():
 )
 def test_bad_values_are_refused_in_one_line(change, words):
     with pytest.raises(ValueError, match=words) as error:
-        LiveTraining(settings(**change))
+        settings(**change).make_agent(tiny_data())
     assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match="updates is 20001"):
         LiveTraining(settings()).start(LIMITS["updates"] + 1)
@@ -225,6 +221,87 @@ def test_words_say_what_the_figure_shows():
     assert words.startswith("CQL, alpha 1, 60 of 100 updates: return −")
     assert "believes" in words
     assert "It learns no values" in run_in_words(trained(settings("BC"), 2).run, 2)
+
+
+# Beyond the mazes
+
+
+@functools.cache
+def mountain():
+    """Of a car in a valley."""
+    agent = RandomAgent(observation_size=2, action_count=3)
+    (data,) = explore(agent, "MountainCar-v0", steps=300, progress=False)
+    return data
+
+
+def live_elsewhere(algorithm, data, updates=6):
+    view = live_trainer(algorithm, data, seeds=1, updates=updates)
+    view.train()
+    view.training.join(120)
+    assert not view.status.error, view.status.words
+    return view
+
+
+@pytest.mark.parametrize("algorithm", ["DQN", "CQL", "AWAC", "IQL", "BC"])
+@pytest.mark.parametrize("where", ["cartpole/random-v0", "MountainCar-v0"])
+def test_beyond_the_mazes_a_live_run_is_judged_by_real_episodes(algorithm, where):
+    view = live_elsewhere(algorithm, mountain() if where == "MountainCar-v0" else where)
+    run = view.training.run
+    data = run.data
+    own = {"features": "raw", "discount": 0.99} if algorithm != "BC" else {"features": "raw"}
+    agent = offline()[algorithm].load()(seeds=1, **own, **data.sizes)
+    history = train_offline(agent, data, 6, Rollouts(data.maze), evaluations=1, progress=False)
+    assert same(view.training.agent, agent)
+    np.testing.assert_array_equal(run.returns[-1], history.returns[-1])
+    assert f"return {history.returns[-1].item():.1f} in real episodes".replace("-", "−") in view.status.words
+    assert with_interval(history.returns[-1]) in view.table.value
+    assert f"20 episodes per seed; {run.oracle.steps:,} steps in" in view.table.value, "what it cost"
+    assert size_of(view.picture.value) == (900, 660)
+
+
+def test_beyond_the_mazes_beliefs_are_held_against_the_bound():
+    view = live_elsewhere("DQN", "cartpole/random-v0")
+    run, agent = view.training.run, view.training.agent
+    assert "values lie from 0 to 100" in view.status.words
+    states = run.data.observations[::10]
+    values = agent.q_values(states).max(dim=-1).values[0].numpy()
+    np.testing.assert_allclose(run.judged.values, values, rtol=1e-6)
+    starts = run.data.observations[[0, *(np.flatnonzero(run.data.ends)[:-1] + 1)]]
+    assert f"it believes {agent.q_values(starts).max(dim=-1).values.mean():.1f}" in view.status.words
+    spread, _ = view._figure.above.bars
+    low, high = spread.get_data().edges[[0, -1]]
+    assert low < 0 < 100 < high
+    np.testing.assert_allclose(spread.get_data().values.sum(), 1)
+    bold = dataclasses.replace(run, judged=dataclasses.replace(run.judged, believed_start=np.float64(130.0)))
+    assert "it believes 130.0, which cannot be: values lie" in run_in_words(bold, 6)
+
+
+def test_in_a_plane_values_and_visits_lie_over_both_axes_with_their_names():
+    view = live_elsewhere("DQN", mountain())
+    visits, values = view._figure.figure.axes[:2]
+    for ax in (visits, values):
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("position", "velocity")
+        np.testing.assert_allclose([*ax.get_xlim(), *ax.get_ylim()], [-1.2, 0.6, -0.07, 0.07], rtol=1e-6)
+    counts, image = visits.collections[0].get_array(), values.images[0].get_array()
+    assert counts.sum() == len(mountain())
+    place = np.array([[-1.2 + 1.8 * 10.5 / 40, -0.07 + 0.14 * 30.5 / 40]])  # the 11th column, the 31st row from below
+    expected = view.training.agent.q_values(place).max()
+    np.testing.assert_allclose(image[30, 10], expected, rtol=1e-5)
+
+
+def test_a_figure_makes_room_for_returns_that_were_not_seen_before():
+    run = live_elsewhere("BC", "cartpole/random-v0").training.run
+    figure = LiveFigure(run, 6)
+    assert figure.fits(run, 6)
+    assert not figure.fits(run, 7)
+    better = dataclasses.replace(run, returns=np.full_like(run.returns, 500.0))
+    assert not figure.fits(better, 6)
+    assert LiveFigure(better, 6).fits(better, 6)
+
+
+def test_the_probe_is_of_mazes_and_says_so():
+    view = live_trainer(dataset=mountain(), seeds=1)
+    assert "maze is MountainCar-v0; expected one of MAZES" in probe(view).status.words
 
 
 # Painted data
@@ -524,8 +601,9 @@ def test_status_table_and_words_of_the_picture_are_of_one_moment():
     states = [state for state, _, _ in seen]
     assert states == sorted(states, key=["Training.", "Judging.", "Done."].index)
     assert seen[0][1] == 0, "the untrained agent is there at once"
-    assert [state for state, updates, _ in seen if updates == 600][-1] == "Done."
-    assert ("Judging.", 600) in [moment[:2] for moment in seen], "until the last judgement is there"
+    assert states[-1] == "Done."
+    assert seen[-1][1] == 600
+    assert "Judging." in states, "until the last judgement is there"
     assert f"-{seen[-1][2]} [" in with_interval(view.training.run.returns[-1])
 
 

@@ -18,8 +18,8 @@ import websocket
 from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1, serialize_msg_to_ws_v1
 from servers import kernels_of, made
 
-from rlkit_workbook.widgets.live import LIMITS
 from rlkit_workbook.widgets.serving import PROTOCOL
+from rlkit_workbook.widgets.settings import LIMITS
 
 pytestmark = pytest.mark.browser
 

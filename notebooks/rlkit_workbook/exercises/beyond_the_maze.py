@@ -4,12 +4,7 @@ import numpy as np
 from numpy import array
 
 from rlkit_workbook.exercises.checking import Exercise
-
-
-def value_bounds(rewards, discount):
-    """The lowest and the highest value (2,) that can be, where each reward is one of `rewards`, until an end comes."""
-    reachable = np.append(np.asarray(rewards).ravel(), 0.0)
-    return array([reachable.min(), reachable.max()]) / (1 - discount)
+from rlkit_workbook.panels.elsewhere import value_bounds
 
 
 def usable_steps(terminations, truncations):

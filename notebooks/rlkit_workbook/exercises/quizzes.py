@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from rlkit_mini.names import Catalogue
 from rlkit_workbook.exercises import progress_file
 from rlkit_workbook.exercises.boxes import Box
-from rlkit_workbook.panels.shown import Panel, furnishing
+from rlkit_workbook.panels.shown import Panel
 
 
 def _questions(name: str) -> dict[str, list[dict]]:
@@ -45,7 +45,8 @@ class Quiz(Panel):
 
     def __init__(self, entries: list[dict], children: list[widgets.Widget]) -> None:
         self.entries = entries
-        super().__init__(children, _dom_classes=("rlkit-panel", "quiz"))
+        super().__init__("rlkit-panel", "quiz")
+        self.fill(*children)
 
     def still(self) -> tuple[str, None]:
         """The questions and their answers, without what is right."""
@@ -75,7 +76,7 @@ def quiz(notebook: str) -> Quiz:
         _question(number, **entry, chosen=chosen, keep=keep)
         for number, (entry, chosen) in enumerate(zip(entries, list(kept), strict=True), start=1)
     ]
-    return Quiz(entries, [*questions, furnishing()])
+    return Quiz(entries, questions)
 
 
 def beliefs() -> Box:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rlkit_mini.oracle import Oracle
@@ -15,7 +16,7 @@ HEIGHT = 5.8  # inches, without a title: picture, sentence and sliders fit a scr
 
 
 class FourPanels(Redrawn):
-    """Two maps above, and below them two panels of numbers over seeds, which are brought to other numbers.
+    """Two panels above, and below them two of numbers over seeds, which are brought to other numbers.
 
     Attributes:
         left, right, below, beside: the axes, from the upper left to the lower right.
@@ -55,29 +56,30 @@ class FourPanels(Redrawn):
         self.settle((self.left, self.right), moving)
 
 
-class LearnerPanels(FourPanels):
-    """What an agent believes and does, and where it is wrong, above the two panels of numbers."""
+class Maps:
+    """What an agent believes and does in a maze, and where it is wrong, on two axes; nothing is on them at first.
 
-    def draw_maps(self, oracle: Oracle, algorithm: str, learns_values: bool, limits, errors) -> None:
-        """Two maps without anything on them yet.
+    Args:
+        limits, errors: the scales of values and of believed - true values.
+    """
 
-        Args:
-            limits, errors: the scales of values and of believed - true values.
-        """
-        self.oracle, self.learns_values = oracle, learns_values
-        nothing, still = np.full(len(oracle.observations), np.nan), np.eye(5)[np.zeros(len(oracle.observations), int)]
+    def __init__(
+        self, left: Axes, right: Axes, oracle: Oracle, algorithm: str, learns_values: bool, limits, errors
+    ) -> None:
+        self.oracle, sub_cells = oracle, len(oracle.observations)
+        nothing, still = np.full(sub_cells, np.nan), np.eye(5)[np.zeros(sub_cells, int)]
         kind = "believed" if learns_values else "true"
-        self.believed = draw_map(self.left, oracle, nothing, f"{kind} value (discounted)", limits)
-        self.arrows = draw_arrows(self.left, oracle, still)
-        self.wrong = draw_map(self.right, oracle, nothing, "believed − true value", errors, diverging=True)
+        self.values = draw_map(left, oracle, nothing, f"{kind} value (discounted)", limits)
+        self.arrows = draw_arrows(left, oracle, still)
+        self.wrong = draw_map(right, oracle, nothing, "believed − true value", errors, diverging=True)
         words = ("What the median seed believes and does", "Where it is wrong: red is overestimated")
         if not learns_values:
             words = ("What the median seed does, truly worth", f"{algorithm} learns no values")
-        for ax, title in zip((self.left, self.right), words, strict=True):
+        for ax, title in zip((left, right), words, strict=True):
             label_axes(ax, title)
 
-    def show_maps(self, values, policy, overestimation) -> None:
+    def show(self, values, policy, overestimation) -> None:
         """Values and overestimation (sub-cells,), and a policy (sub-cells, 5)."""
-        self.believed.set_data(self.oracle.on_grid(values).T)
+        self.values.set_data(self.oracle.on_grid(values).T)
         self.arrows.set_UVC(*directions(self.oracle, policy)[1].T)
         self.wrong.set_data(self.oracle.on_grid(overestimation).T)

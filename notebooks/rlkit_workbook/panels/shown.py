@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import html
+import threading
 from importlib.resources import files
 
 import ipywidgets as widgets
@@ -16,6 +18,15 @@ class Panel(widgets.VBox):
     """
 
     invitation = "Run this cell to move it."
+
+    def __init__(self, *classes: str) -> None:
+        """Without anything in it yet."""
+        self.turn = threading.RLock()
+        super().__init__(_dom_classes=classes)
+
+    def fill(self, *children: widgets.Widget) -> None:
+        """Put these into it, and what every panel holds besides."""
+        self.children = [*children, furnishing()]
 
     def still(self) -> tuple[str, bytes | None]:
         """What it says in words, and the bytes of a PNG file where there is a picture."""
@@ -32,7 +43,21 @@ class Panel(widgets.VBox):
 
 
 def furnishing() -> widgets.HTML:
-    """What every panel holds besides: its style, and names and keys for those who see no picture or use no pointer."""
+    """The style of a panel, and names and keys for those who see no picture or use no pointer."""
     style, script = (files(__package__).joinpath(f"panel.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     hidden = f'<img hidden alt="" src="data:," onerror="{html.escape(script)}">'
     return widgets.HTML(f"<style>{style}</style>{hidden}", layout=widgets.Layout(margin="0", height="0"))
+
+
+def in_turn(method):
+    """Of a panel: these methods run one at a time.
+
+    JupyterLab has the kernel run what widgets call partly in its main thread and partly in another, beside the cells.
+    """
+
+    @functools.wraps(method)
+    def wait_and_run(self, *arguments):
+        with self.turn:
+            return method(self, *arguments)
+
+    return wait_and_run

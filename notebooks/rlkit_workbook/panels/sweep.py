@@ -9,12 +9,12 @@ from rlkit_mini.evaluation.measures import bootstrap_interval, interquartile_mea
 from rlkit_mini.plots.curves import draw_references
 from rlkit_mini.plots.maps import map_limits
 from rlkit_mini.plots.style import RETURN, label_axes, label_of, new_figure
-from rlkit_workbook.panels.four import HEIGHT, LearnerPanels
+from rlkit_workbook.panels.four import HEIGHT, FourPanels, Maps
 from rlkit_workbook.panels.redrawn import axis_label, in_words, setting_in_words
 from rlkit_workbook.sweeps import Sweep
 
 
-class SweepFigure(LearnerPanels):
+class SweepFigure(FourPanels):
     """A sweep at one setting on one figure, which `show` brings to another setting without drawing it anew.
 
     Believed values with arrows, overestimation, return against the first hyperparameter (the others as they are set),
@@ -38,7 +38,8 @@ class SweepFigure(LearnerPanels):
             self.draw_title()
         learns_values = not np.isnan(sweep.overestimation).any()
         errors = map_limits(oracle, sweep.overestimation, centred=True) if learns_values else (-1, 1)
-        self.draw_maps(oracle, sweep.algorithm, learns_values, map_limits(oracle, sweep.values), errors)
+        limits = map_limits(oracle, sweep.values)
+        self.maps = Maps(self.left, self.right, oracle, sweep.algorithm, learns_values, limits, errors)
         joined = {"linestyle": "none"} if isinstance(values[0], str) else {}  # between names there is nothing
         self.draw_seeds(self.below, values, sweep.returns[-1, :, *here[1:]], sweep.algorithm, here[0], **joined)
         self.draw_way(self.beside, sweep.updates_at(here), sweep.returns[:, *here], sweep.algorithm)
@@ -57,7 +58,7 @@ class SweepFigure(LearnerPanels):
     def show(self, setting: dict[str, float]) -> Figure:
         """Bring the figure to another setting of the sweep, {"alpha": 1.0}."""
         sweep, here = self.sweep, self.sweep.index(setting)
-        self.show_maps(sweep.values[here], sweep.policy[here], sweep.overestimation[here])
+        self.maps.show(sweep.values[here], sweep.policy[here], sweep.overestimation[here])
         self.move_box(here[0])
         column = sweep.returns[-1, :, *here[1:]]
         self.show_seeds(column, self.means[-1, :, *here[1:]], bootstrap_interval(column))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import html
 from collections.abc import Callable
 
@@ -12,7 +11,7 @@ import numpy as np
 from rlkit_mini.mazes import Maze, block_size, blocks
 from rlkit_workbook.panels.redrawn import axis_label, encoded
 from rlkit_workbook.panels.tiles import cuts, in_rows, tile
-from rlkit_workbook.widgets.live import LIMITS, steps_of
+from rlkit_workbook.widgets.settings import LIMITS, steps_of
 
 
 class NumberField(widgets.HBox):
@@ -23,7 +22,7 @@ class NumberField(widgets.HBox):
     """
 
     def __init__(self, name: str, value: float, steps=None, tooltip: str = "") -> None:
-        self.steps, self._moving = steps or steps_of(name), False
+        self.steps = steps or steps_of(name)
         tooltip = tooltip or axis_label(name)
         tooltip += f"; at most {LIMITS[name]:,}" if name in LIMITS else ""
         words = name.replace("_", " ")
@@ -50,30 +49,14 @@ class NumberField(widgets.HBox):
         return min(self.steps, key=lambda step: abs(step - value))
 
     def _slid(self, change) -> None:
-        if not self._moving:
+        if change.new != self._nearest(self.number.value):  # else it follows what was typed
             self.number.value = change.new
 
     def _typed(self, change) -> None:
-        self._moving = True
         self.slider.value = self._nearest(change.new)
-        self._moving = False
 
 
-def in_turn(method):
-    """Of a panel with a lock `turn`: these methods run one at a time.
-
-    JupyterLab has the kernel run what widgets call partly in its main thread and partly in another, beside the cells.
-    """
-
-    @functools.wraps(method)
-    def wait_and_run(self, *arguments):
-        with self.turn:
-            return method(self, *arguments)
-
-    return wait_and_run
-
-
-def choice(name: str, options, tooltip: str, value=None, **more) -> widgets.Dropdown:
+def choice(name: str, options, tooltip: str, value: str | None = None) -> widgets.Dropdown:
     """A labelled choice of one option."""
     field = widgets.Dropdown(
         options=options,
@@ -82,7 +65,6 @@ def choice(name: str, options, tooltip: str, value=None, **more) -> widgets.Drop
         style={"description_width": "9em"},
         layout=widgets.Layout(width="26em", max_width="100%"),
         **({} if value is None else {"value": value}),
-        **more,
     )
     field.add_class(f"rlkit-{name.split()[0]}")
     return field

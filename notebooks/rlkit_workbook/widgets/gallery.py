@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import threading
 
 from rlkit_mini.names import Catalogue
-from rlkit_workbook.panels.shown import Panel
+from rlkit_workbook.panels.shown import Panel, in_turn
 from rlkit_workbook.sweeps import Gallery
-from rlkit_workbook.widgets.controls import choice, in_turn, rows_of
+from rlkit_workbook.widgets.controls import choice, rows_of
 from rlkit_workbook.widgets.scrubbing import Scrub
 
 
@@ -27,12 +26,12 @@ class GalleryPanel(Panel):
             Catalogue(kind, zip(names, names, strict=True))[name]  # raises with the closest names
         first = gallery[f"{maze} {algorithm}"]
         first.index({name: values[0] for name, values in first.grid.items()} | (setting or {}))  # or what was trained
+        super().__init__("rlkit-gallery")
         self.gallery = gallery
         self.maze = choice("maze", mazes, "the maze that the data is from", maze)
         self.algorithm = choice("algorithm", algorithms, "who learns from the data", algorithm)
         self._scrub_of = functools.cache(lambda name: Scrub(gallery[name], None, self._kept(name)))
-        self._setting, self.turn = setting or {}, threading.RLock()
-        super().__init__(_dom_classes=("rlkit-gallery",))
+        self._setting = setting or {}
         self._show()
         for field in (self.maze, self.algorithm):
             field.observe(self._show, "value")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-
 import ipywidgets as widgets
+import numpy as np
 
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.evaluation.measures import coverage
-from rlkit_mini.mazes import MAZES, in_block
+from rlkit_mini.mazes import MAZES, Maze, in_block
 from rlkit_mini.names import Catalogue
 from rlkit_mini.oracle import shared_oracle
-from rlkit_workbook.panels.shown import Panel, furnishing
+from rlkit_mini.plots.curves import draw_references
+from rlkit_mini.plots.maps import draw_visits
+from rlkit_mini.plots.style import INK, label_axes, style_of
+from rlkit_workbook.panels.redrawn import fixed_figure
+from rlkit_workbook.panels.shown import Panel, in_turn
 from rlkit_workbook.panels.tiles import in_palette
-from rlkit_workbook.widgets.controls import NumberField, PlaceMap, Status, button, choice, in_turn, rows_of
-from rlkit_workbook.widgets.live_figures import draw_painting
+from rlkit_workbook.widgets.controls import NumberField, PlaceMap, Status, button, choice, rows_of
 from rlkit_workbook.widgets.paint import EPISODES, paint
 from rlkit_workbook.widgets.training import LiveTrainer
 
@@ -31,11 +33,10 @@ class DataPainter(Panel):
     """
 
     def __init__(self, trainer: LiveTrainer | None, maze: str) -> None:
-        self.trainer, self.data, self.waypoints, self.turn = trainer, None, [], threading.RLock()
-        known = Catalogue(
-            "maze", {name: entry for name, entry in MAZES.items() if name != "veryhard"}
-        )  # to explore only
+        known = Catalogue("maze", {name: each for name, each in MAZES.items() if name != "veryhard"})  # to explore only
         self.maze = choice("maze", list(known), "where the route is drawn", known[maze].name)
+        super().__init__("rlkit-panel", "rlkit-painter")
+        self.trainer, self.data, self.waypoints = trainer, None, []
         self.click = choice("a click sets", ["a waypoint", "the start"], "what a click on the map, or Enter, sets")
         self.onward = widgets.Checkbox(
             True, description="then on to the goal", tooltip="else it begins its round again", indent=False
@@ -54,14 +55,8 @@ class DataPainter(Panel):
         self.maze.observe(lambda _: self.clear(), "value")
         for part in (self.onward, self.noise.number, self.episodes.number):
             part.observe(lambda _: self.collect(), "value")
-        children = (
-            rows_of(self.maze, self.click, self.noise, self.episodes, self.onward),
-            rows_of(*self.buttons.values()),
-            self.status,
-            self.map,
-            furnishing(),
-        )
-        super().__init__(children, _dom_classes=("rlkit-panel", "rlkit-painter"))
+        choices = rows_of(self.maze, self.click, self.noise, self.episodes, self.onward)
+        self.fill(choices, rows_of(*self.buttons.values()), self.status, self.map)
         self.clear()
 
     def still(self) -> tuple[str, bytes]:
@@ -121,6 +116,35 @@ class DataPainter(Panel):
         """Choose this data set in the live trainer, and train."""
         self.trainer.dataset.value = "painted"
         self.trainer.train()
+
+
+def draw_painting(maze: Maze, start, waypoints, data: Transitions, best: float):
+    """A painted data set: the figure, and its map's axes.
+
+    Args:
+        start, waypoints: positions in cells; the waypoints are numbered in order.
+        best: J*, beside the episodes' returns.
+    """
+    margins = {"left": 0.06, "right": 0.87, "bottom": 0.13, "top": 0.91, "wspace": 0.55}
+    figure, (left, right) = fixed_figure(1, 2, height=4.2, **margins)
+    draw_visits(left, maze, data.positions)
+    returns = np.sort(data.episode_returns)[::-1]
+    right.plot(np.arange(1, len(returns) + 1), returns, **style_of("BC") | {"linestyle": "", "markersize": 5})
+    badge = {"boxstyle": "circle,pad=0.2", "facecolor": "#ffc935", "edgecolor": INK, "linewidth": 1}
+    for place in dict.fromkeys(waypoints):  # one that is passed twice carries both numbers
+        numbers = [str(number) for number, other in enumerate(waypoints, start=1) if other == place]
+        at = {"ha": "center", "va": "center", "fontsize": 9, "fontweight": "bold", "color": INK, "zorder": 6}
+        left.text(*place, ",".join(numbers), bbox=badge, **at)
+    if tuple(start) != tuple(maze.start):
+        style = {"color": "white", "markeredgecolor": "white", "zorder": 5.5}
+        left.plot(*start, "o", markersize=15, markerfacecolor="#d55e00", **style)
+        left.text(*start, "S'", ha="center", va="center", fontsize=8, fontweight="bold", color="white", zorder=6)
+    label_axes(left, "Where the behaviour policy has been")
+    label_axes(right, "What its episodes return", "episodes, best first", "return (rewards of an episode)")
+    right.set_ylim(-1.06 * maze.horizon, 0)
+    right.grid(axis="y", color="#e8e8e8")
+    draw_references(right, {"J*": best, "mean": returns.mean()})
+    return figure, left
 
 
 def painting_in_words(data: Transitions) -> str:

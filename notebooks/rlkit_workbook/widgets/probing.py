@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 
 import ipywidgets as widgets
@@ -14,11 +13,11 @@ from rlkit_mini.mazes import blocks, in_block
 from rlkit_mini.oracle import shared_oracle
 from rlkit_mini.pointmass import ACTION_NAMES
 from rlkit_mini.tables import Table
-from rlkit_workbook.panels.shown import Panel, furnishing
+from rlkit_workbook.panels.shown import Panel, in_turn
 from rlkit_workbook.panels.tiles import in_palette
-from rlkit_workbook.widgets.controls import PlaceMap, Status, button, choice, in_turn, rows_of
+from rlkit_workbook.widgets.controls import PlaceMap, Status, button, choice, rows_of
 from rlkit_workbook.widgets.live import Run
-from rlkit_workbook.widgets.live_figures import actions_at, carriers, draw_probe
+from rlkit_workbook.widgets.probe_figure import actions_at, carriers, draw_probe
 from rlkit_workbook.widgets.training import LiveTrainer
 
 COLUMNS = {"tried": "times in the data", "believed": "believed Q", "true": "true Q of the policy", "best": "Q*"}
@@ -34,7 +33,8 @@ class Probe(Panel):
     """
 
     def __init__(self, *controls) -> None:
-        self.place, self.turn = None, threading.RLock()
+        super().__init__("rlkit-panel", "rlkit-probe")
+        self.place = None
         self.status, self.map = Status(), PlaceMap("probe", self.look)
         self.action = widgets.ToggleButtons(
             options=[("none", None), *((name, number) for number, name in enumerate(ACTION_NAMES))],
@@ -44,8 +44,7 @@ class Probe(Panel):
         )
         self.action.observe(lambda _: self.look(), "value")
         self.table = widgets.HTML(_dom_classes=("rlkit-runs",))
-        children = (rows_of(*controls, self.action), self.status, self.map, self.table, furnishing())
-        super().__init__(children, _dom_classes=("rlkit-panel", "rlkit-probe"))
+        self.fill(rows_of(*controls, self.action), self.status, self.map, self.table)
         self.look()
 
     def __repr__(self) -> str:
@@ -63,9 +62,9 @@ class Probe(Panel):
         """Show a place; None: the one before."""
         try:
             whose, data, judged = self.subject()
-        except Exception as error:
+            maze, oracle = data.maze, shared_oracle(data.maze)
+        except Exception as error:  # no data, or none of a maze
             return self.status.say(str(error), error=True)
-        maze, oracle = data.maze, shared_oracle(data.maze)
         self.place = place or self.place
         if self.place not in blocks(maze):
             self.place = next(block for block in blocks(maze) if in_block(maze, block, maze.start))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import html
 import math
-import threading
 from collections.abc import Callable
 
 import ipywidgets as widgets
@@ -16,12 +15,11 @@ from rlkit_workbook.panels.choosing import Choosing, ChoosingFigure
 from rlkit_workbook.panels.elsewhere import Elsewhere, ElsewhereFigure
 from rlkit_workbook.panels.exploration import ExplorationFigure
 from rlkit_workbook.panels.redrawn import axis_label
-from rlkit_workbook.panels.shown import Panel, furnishing
+from rlkit_workbook.panels.shown import Panel, in_turn
 from rlkit_workbook.panels.sweep import SweepFigure
 from rlkit_workbook.panels.tiles import Tiles, in_palette
 from rlkit_workbook.panels.walks import walks_in_svg
 from rlkit_workbook.sweeps import ExplorationSweep, Sweep
-from rlkit_workbook.widgets.controls import in_turn
 
 FIGURES = {
     Sweep: SweepFigure,
@@ -54,8 +52,9 @@ class Scrub(Panel):
         if not sweep.grid:
             raise ValueError("nothing was swept; give the agent a list, such as CQL(alpha=[0, 0.1, 1])")
         setting = {name: values[0] for name, values in sweep.grid.items()} | (setting or {})
-        self.sweep, self._references, self.turn = sweep, references, threading.RLock()
         self._figure = FIGURES[type(sweep)](sweep, setting, references, titled=False)
+        super().__init__("rlkit-panel", "rlkit-scrub")
+        self.sweep, self._references = sweep, references
         self._tiles, self._seen = Tiles(self._figure), {}
         self.sliders = {name: self._slider(name, values, setting[name]) for name, values in sweep.grid.items()}
         shape = tuple(map(len, sweep.grid.values()))
@@ -65,7 +64,7 @@ class Scrub(Panel):
         words.add_class("rlkit-words")
         pictures = widgets.Box([views], _dom_classes=("rlkit-pictures",))
         beside = widgets.VBox([self._controls(), pictures], _dom_classes=("rlkit-beside",))
-        super().__init__([words, beside, furnishing()], _dom_classes=("rlkit-panel", "rlkit-scrub"))
+        self.fill(words, beside)
         self._show()
         if self._ahead:
             while_idle(self._draw_one)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import html
 import threading
-import time
 from urllib.parse import quote
 
 import ipywidgets as widgets
@@ -13,25 +11,16 @@ import ipywidgets as widgets
 from rlkit_mini.agents import offline
 from rlkit_mini.data.sets import list_datasets
 from rlkit_mini.data.transitions import Transitions
+from rlkit_mini.environments import is_same
 from rlkit_mini.names import Catalogue
 from rlkit_mini.tables import Table, with_interval
-from rlkit_workbook.panels.shown import Panel, furnishing
-from rlkit_workbook.widgets.controls import (
-    AlternativeText,
-    NumberField,
-    Status,
-    button,
-    choice,
-    in_turn,
-    mark,
-    picture,
-    rows_of,
-)
-from rlkit_workbook.widgets.live import LiveTraining, Run, Settings, Source, defaults
-from rlkit_workbook.widgets.live_figures import LiveFigure, run_in_words
+from rlkit_workbook.panels.shown import Panel, in_turn
+from rlkit_workbook.widgets.controls import AlternativeText, NumberField, Status, button, choice, mark, picture, rows_of
+from rlkit_workbook.widgets.live import LiveTraining, Run
+from rlkit_workbook.widgets.live_figure import LiveFigure, judge_in_words, run_in_words
+from rlkit_workbook.widgets.settings import Settings, Source, defaults, read_line
 
 MOST_PINS = 6
-RATE = 1e6  # bytes of pictures a second at most: Jupyter's server drops what is more
 BEGIN = "Choose, then press Train."
 COPIES = "getSelection().selectAllChildren(this.nextElementSibling); document.execCommand('copy')"
 COPY = f"""<button class="jupyter-button" onclick="{COPIES}; this.textContent = 'Copied'">Copy</button>"""
@@ -51,29 +40,29 @@ class LiveTrainer(Panel):
         on_end: functions that are called with the run when one has stopped or ended.
     """
 
-    def __init__(self, algorithm: str, dataset: str, seeds: int, updates: int, hyperparameters: dict) -> None:
+    training: LiveTraining | None = None
+
+    def __init__(self, algorithm: str, dataset: str | Transitions, values: dict[str, float]) -> None:
         known = Catalogue("data set", {dataset_id: Source.of(dataset_id) for dataset_id in list_datasets()})
         self.sources = Catalogue("data set", {source.name: source for source in known.values()})
-        self.training: LiveTraining | None = None
-        self.pins: list[Run] = []
-        self.on_end = []
-        self._figure, self._shown, self._drawn = None, None, 0.0
-        self._lock, self.turn = threading.RLock(), threading.RLock()
-        offline()[algorithm]  # raises with the closest names
+        if isinstance(dataset, Transitions):
+            source = self.sources["yours"] = Source("yours", "...  # the transitions that you gave", lambda: dataset)
+        else:
+            source = known[dataset]
         tip = "what learns from the data"
+        offline()[algorithm]  # raises with the closest names
         self.algorithm = choice("algorithm", list(offline()), tip, algorithm)
-        self.dataset = choice("data set", list(self.sources), "the steps to learn from", known[dataset].name)
-        self._population = {"seeds": NumberField("seeds", seeds), "updates": NumberField("updates", updates)}
-        self._population["updates"].number.tooltip = "updates in all: type a number"
-        self._form = rows_of()
-        self._make_buttons()
+        self.dataset = choice("data set", list(self.sources), "the steps to learn from", source.name)
+        super().__init__("rlkit-panel", "rlkit-live")
+        self._lock = threading.RLock()  # of what is shown, also by the thread that trains
+        self.pins: list[Run] = []
+        self._figure, self._shown, self.on_end = None, None, []
+        self._make_controls()
         self._make_displays()
-        self._lay_out(hyperparameters)
-        self.algorithm.observe(lambda _: self._lay_out({}), "value")
-        for field in (self.dataset, *(field.number for field in self._population.values())):
-            field.observe(self._look_over, "value")
+        self._offer_fields()
+        self._set(algorithm, source.name, values)
         self._first = self.line.value
-        children = (
+        self.fill(
             rows_of(self.algorithm, self.dataset),
             self._form,
             rows_of(*self.buttons.values(), self.show_code, self.note),
@@ -83,11 +72,12 @@ class LiveTrainer(Panel):
             self._alternative,
             self.table,
             rows_of(self.line, self.link),
-            furnishing(),
         )
-        super().__init__(children, _dom_classes=("rlkit-panel", "rlkit-live"))
 
-    def _make_buttons(self) -> None:
+    def _make_controls(self) -> None:
+        self._population = {name: NumberField(name, 1) for name in ("seeds", "updates")}
+        self._population["updates"].number.tooltip = "updates in all: type a number"
+        self._form = rows_of()
         self.buttons = {
             "Train": button("Train", "train with these settings, or go on", self.train, button_style="primary"),
             "Stop": button("Stop", "stop; Train goes on from there", self.stop, disabled=True),
@@ -99,14 +89,6 @@ class LiveTrainer(Panel):
         )
         self.show_code.add_class("rlkit-copy")
         self.show_code.observe(lambda _: self._show_code(), "value")
-
-    def _make_displays(self) -> None:
-        self.status, self.note = Status(BEGIN), widgets.HTML()
-        self.picture = picture("live")
-        self.picture.layout.display = "none"
-        self._alternative = AlternativeText()
-        self.table = widgets.HTML(_dom_classes=("rlkit-runs",))
-        self.code = widgets.HTML(_dom_classes=("rlkit-code",))
         self.line = widgets.Text(
             description="settings",
             tooltip="these settings as a line to keep; one that you paste is set",
@@ -116,6 +98,16 @@ class LiveTrainer(Panel):
         )
         self.line.add_class("rlkit-line")
         self.line.observe(self._read, "value")
+        self.algorithm.observe(lambda _: self._offer_fields(), "value")
+        for field in (self.dataset, *(field.number for field in self._population.values())):
+            field.observe(self._look_over, "value")
+
+    def _make_displays(self) -> None:
+        self.status, self.note = Status(BEGIN), widgets.HTML()
+        self.picture, self._alternative = picture("live"), AlternativeText()
+        self.picture.layout.display = "none"
+        self.table = widgets.HTML(_dom_classes=("rlkit-runs",))
+        self.code = widgets.HTML(_dom_classes=("rlkit-code",))
         self.link = widgets.HTML(_dom_classes=("rlkit-link",))
 
     def still(self) -> tuple[str, bytes | None]:
@@ -134,6 +126,11 @@ class LiveTrainer(Panel):
     def fields(self) -> dict[str, NumberField]:
         return self._fields | self._population
 
+    @property
+    def updates(self) -> float:
+        """As many as are asked for."""
+        return self._population["updates"].value
+
     def settings(self) -> Settings:
         """As they are chosen now."""
         chosen = {name: field.value for name, field in self._fields.items()}
@@ -148,14 +145,16 @@ class LiveTrainer(Panel):
         self.dataset.value = kept
         self._look_over()
 
-    @in_turn
     def choose(self, line: str) -> None:
         """Set the controls to what a line says, "CQL,medium-rnd,alpha=0.3,seeds=4"; the others to their defaults.
 
         Raises:
             ValueError, UnknownNameError: there is something else on the line; nothing has changed then.
         """
-        algorithm, dataset, values = read_line(line)
+        self._set(*read_line(line))
+
+    @in_turn
+    def _set(self, algorithm: str, dataset: str, values: dict[str, float]) -> None:
         usual = defaults(algorithm)
         for name in values.keys() - usual.keys() - self._population.keys():
             raise ValueError(f"{algorithm} has no hyperparameter {name!r} here; expected {', '.join(usual)}")
@@ -169,7 +168,7 @@ class LiveTrainer(Panel):
     @in_turn
     def train(self) -> None:
         """Train with the settings as they are now."""
-        settings, updates, training = self.settings(), self._population["updates"].value, self.training
+        settings, updates, training = self.settings(), self.updates, self.training
         if faults := settings.faults(updates):  # nothing else happens
             return self.status.say("\n".join(faults.values()), error=True)
         if training and training.settings == settings and training.running and training.updates == updates:
@@ -183,7 +182,6 @@ class LiveTrainer(Panel):
         self.training.start(updates)
         self._tell()
         self._look_over()
-        self._enable()
 
     def stop(self) -> None:
         """Stop; what was learnt is kept, and `train` goes on."""
@@ -191,7 +189,6 @@ class LiveTrainer(Panel):
             if self.training is not None and self.training.running:
                 self.training.stop()
                 self._tell()
-                self._enable()
 
     @in_turn
     def pin(self) -> None:
@@ -200,7 +197,8 @@ class LiveTrainer(Panel):
             return self.status.say("There is no run to pin yet.", error=True)
         with self._lock:
             self._keep(self._shown)
-            self._draw(anew=True)
+            self._figure = None
+            self._draw()
             self.status.say(f"Pinned as run {len(self.pins)}: {self._shown.settings}.")
 
     @in_turn
@@ -215,14 +213,12 @@ class LiveTrainer(Panel):
             self.picture.layout.display = "none"
             self._compare()
             self._tell()
-            self._enable()
-            self._show_code()
 
     def _leave(self) -> None:
-        """Make room for another run: one that is training is pinned as it was judged last."""
+        """Make room for another run: one that is training is pinned."""
         with self._lock:
-            if self.training is not None and self.training.running and self._shown and self._shown.updates[-1]:
-                self._keep(dataclasses.replace(self._shown, done=int(self._shown.updates[-1])))
+            if self.training is not None and self.training.running and self._shown and self._shown.done:
+                self._keep(self._shown)
             if self.training is not None:
                 self.training.stop()
             self.training = self._shown = None
@@ -235,12 +231,9 @@ class LiveTrainer(Panel):
     # What they show
 
     @in_turn
-    def _lay_out(self, values: dict) -> None:
-        usual = defaults(self.algorithm.value)
-        for name in values.keys() - usual.keys():
-            known = ", ".join(usual)
-            raise ValueError(f"{self.algorithm.value} has no hyperparameter {name!r} here; expected {known}")
-        self._fields = {name: NumberField(name, value) for name, value in (usual | values).items()}
+    def _offer_fields(self) -> None:
+        """Those of the algorithm, at its defaults."""
+        self._fields = {name: NumberField(name, value) for name, value in defaults(self.algorithm.value).items()}
         for field in self._fields.values():
             field.number.observe(self._look_over, "value")
         self._form.children = [*self._fields.values(), *self._population.values()]
@@ -249,8 +242,8 @@ class LiveTrainer(Panel):
     @in_turn
     def _look_over(self, _change=None) -> None:
         """Mark the controls that differ from the run's, and those that are wrong; say them all on one line."""
-        settings, updates = self.settings(), self._population["updates"].value
-        faults, now = settings.faults(updates), settings.choices()
+        settings = self.settings()
+        faults, now = settings.faults(self.updates), settings.choices()
         then = self.training.settings.choices() if self.training is not None else now
         changed = [name for name, value in now.items() if value != then.get(name, value)]
         for name, control in {"algorithm": self.algorithm, "data set": self.dataset, **self.fields}.items():
@@ -259,14 +252,14 @@ class LiveTrainer(Panel):
         self.buttons["Train"].description = "Train anew" if changed else "Train"
         names = ", ".join(changed).replace("_", " ")
         self.note.value = f'<div role="status">{f"Changed since this run: {names}." if changed else ""}</div>'
-        self.line.value = line = settings.line(updates)
+        self.line.value = line = settings.line(self.updates)
         self.link.value = f'<a href="?settings={quote(line, safe=",=")}">Link to these settings</a>'
         if self.status.error and not faults:
             self._tell()
 
     def _read(self, change) -> None:
         """A line was typed, or pasted."""
-        if change.new == self.settings().line(self._population["updates"].value):
+        if change.new == self.settings().line(self.updates):
             return
         try:
             self.choose(change.new)
@@ -276,45 +269,44 @@ class LiveTrainer(Panel):
 
     def _show(self, training: LiveTraining) -> None:
         """From the training's thread: something is new."""
-        if training.running and time.monotonic() < self._drawn + len(self.picture.value) / RATE:
-            return
         with self._lock:
             if training is not self.training:
                 return
-            self._drawn = time.monotonic()
-            self._draw()
+            if training.run is not self._shown:
+                self._draw()
+            self._tell()
         if training.ended:
             for listener in self.on_end:
                 listener(training.run)
 
-    def _draw(self, anew: bool = False) -> None:
-        """Bring everything to the present moment of the run."""
-        training, run = self.training, self.training.run
-        if run is not None:
-            total = max(training.updates, training.done)
-            if anew or self._figure is None or (self._figure.settings, self._figure.total) != (run.settings, total):
-                pins = [pin for pin in self.pins if pin.oracle is run.oracle]
-                self._figure, anew = LiveFigure(run, total, pins), True
-            self._figure.show(run)
-            self.picture.value = self._figure.to_png()
-            self.picture.layout.display = None
-            mark(self.picture, "old", False)
-            self._alternative.say(f"Maps and curves of the agent. {run_in_words(run, total)}")
-        self._shown = run
+    def _draw(self) -> None:
+        """Bring picture and table to the present moment of the run."""
+        self._shown = run = self.training.run
+        total = max(self.training.updates, run.done)
+        if self._figure is None or not self._figure.fits(run, total):
+            pins = [pin for pin in self.pins if is_same(pin.data.maze, run.data.maze)]
+            self._figure = LiveFigure(run, total, pins)
+        self._figure.show(run)
+        self.picture.value = self._figure.to_png()
+        self.picture.layout.display = None
+        mark(self.picture, "old", False)
+        self._alternative.say(f"Maps and curves of the agent. {run_in_words(run, total)}")
         self._compare()
-        self._tell()
-        self._enable()
-        self._show_code()
 
     def _tell(self) -> None:
+        """Say how far the training is, and allow what can be done now."""
         training, run = self.training, self._shown
+        running = training is not None and training.running
         if training is not None and training.error:
             self.status.say(training.error, error=True)
         elif run is not None:
             words = run_in_words(run, max(training.updates, run.done))
-            self.status.say(f"{training.state} {words}", aloud=not training.running)
+            self.status.say(f"{training.state} {words}", aloud=not running)
         else:
             self.status.say(BEGIN if training is None else f"{training.state} {training.settings}.")
+        self.buttons["Stop"].disabled = not running
+        self.buttons["Pin"].disabled = run is None or not (running or training.ended)
+        self._show_code()
 
     def _compare(self) -> None:
         runs = {str(number): pin for number, pin in enumerate(self.pins, start=1)}
@@ -328,7 +320,7 @@ class LiveTrainer(Panel):
                 "seeds": str(run.returns.shape[1]),
                 "return: IQM [95% interval]": with_interval(run.returns[-1]),
                 "worst seed": f"{run.returns[-1].min():.1f}",
-                "J*": f"{run.oracle.optimal_return:.1f}",
+                "judged by": judge_in_words(run),
             }
             for name, run in runs.items()
         ]
@@ -339,32 +331,13 @@ class LiveTrainer(Panel):
         if training is not None and not training.ended:
             words = "Here will be the code of the run when it has stopped."
         elif training is not None and training.done:
-            words = training.settings.code(training.done)
+            words = training.settings.code(training.done, training.run.data)
         self.code.value = f"{COPY}<pre tabindex='0'>{html.escape(words)}</pre>" if self.show_code.value else ""
-
-    def _enable(self) -> None:
-        running = self.training is not None and self.training.running
-        self.buttons["Stop"].disabled = not running
-        self.buttons["Pin"].disabled = self._shown is None or not (running or self.training.ended)
-
-
-def read_line(line: str) -> tuple[str, str, dict[str, float]]:
-    """What `Settings.line` made: algorithm, name of the data set, and the numbers by name.
-
-    Raises:
-        ValueError: it is no such line.
-    """
-    try:
-        algorithm, dataset, *values = [part.strip() for part in line.split(",")]
-        pairs = [value.split("=") for value in values]
-        return algorithm, dataset, {name.strip(): float(value) for name, value in pairs}
-    except ValueError:
-        raise ValueError(f'settings are "{line}"; expected such as "CQL,medium-rnd,alpha=0.3,seeds=4"') from None
 
 
 def live_trainer(
     algorithm: str = "CQL",
-    dataset: str = "pointmass/medium-near-expert-v0",
+    dataset: str | Transitions = "pointmass/medium-near-expert-v0",
     seeds: int = 4,
     updates: int = 1000,
     **hyperparameters,
@@ -373,6 +346,8 @@ def live_trainer(
 
     Args:
         algorithm: one that learns from data; this and all else can be changed in the panel.
+        dataset: the id of one that Minari finds, or transitions; beyond the mazes agents take their observations raw,
+            discount 0.99, and are judged by real episodes.
         hyperparameters: of the algorithm, where it does not begin with its defaults: `alpha=1.0`.
     """
-    return LiveTrainer(algorithm, dataset, seeds, updates, hyperparameters)
+    return LiveTrainer(algorithm, dataset, hyperparameters | {"seeds": seeds, "updates": updates})
