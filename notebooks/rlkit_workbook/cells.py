@@ -15,7 +15,7 @@ _panels: dict[str, tuple[int, list[Widget]]] = {}  # cell -> how many cells had 
 def renewed(make: Callable[..., Widget]) -> Callable[..., Widget]:
     """Of a function that makes a panel: the panels of an earlier run of the same cell are closed before."""
 
-    @functools.wraps(make)
+    @functools.wraps(make, updated=())  # it may be a class
     def make_anew(*arguments, **options) -> Widget:
         shell = get_ipython()
         if shell is None:

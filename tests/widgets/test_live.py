@@ -39,7 +39,7 @@ TINY = Source("tiny", "tiny_data()", tiny_data)
 
 
 def settings(algorithm="CQL", seeds=2, source=TINY, **hyperparameters):
-    return Settings(algorithm, source, defaults(algorithm) | hyperparameters, seeds)
+    return Settings(algorithm, source, defaults(algorithm) | hyperparameters | {"seeds": seeds})
 
 
 def trained(chosen, updates) -> LiveTraining:
@@ -116,23 +116,23 @@ def test_training_gets_half_of_the_time_whatever_drawing_costs_and_stops_between
         now[0] += seconds
         spent[what] += seconds
 
-    def update(training, updates, done):
+    def update(agent, data, updates, **_):
         assert not asked, "an update after it was asked to stop"
         pass_time("training", 0.01 * updates)
-        if done > 500:
+        if spent["training"] > 5:
             training.stop()
             asked.append(updates)
 
     clock = types.SimpleNamespace(perf_counter=lambda: now[0], monotonic=time.monotonic)
     monkeypatch.setattr("rlkit_workbook.widgets.live.time", clock)
-    monkeypatch.setattr(LiveTraining, "_update", update)
+    monkeypatch.setattr("rlkit_workbook.widgets.live.train_offline", update)
     training = LiveTraining(settings(), lambda training: pass_time("drawing", 1.0) if training.running else None)
     training.start(20_000)
     training.join(120)
     assert not training.error
     assert spent["drawing"] > 3
     assert spent["training"] >= spent["drawing"] - 1, "all but the first picture"
-    assert asked[0] <= 10, "a chunk is a twentieth of a second"
+    assert asked[0] <= 5, "a chunk takes some hundredths of a second"
 
 
 def test_the_judgement_is_that_of_a_sweep():
@@ -182,8 +182,9 @@ def test_bad_values_are_refused_in_one_line(change, words):
     with pytest.raises(ValueError, match=words) as error:
         settings(**change).make_agent(tiny_data())
     assert "\n" not in str(error.value)
-    with pytest.raises(ValueError, match="updates is 20001"):
-        LiveTraining(settings()).start(LIMITS["updates"] + 1)
+    assert settings().faults(LIMITS["updates"] + 1) == {
+        "updates": "updates is 20001; expected an integer from 1 to 20,000 here"
+    }
 
 
 def test_faults_in_the_thread_become_one_line_and_what_was_learnt_is_kept():

@@ -12,14 +12,18 @@ from rlkit_workbook.widgets.scrubbing import Scrub
 
 
 class GalleryPanel(Panel):
-    """Two choices, and under them the sliders and the figure of the sweep that they name.
+    """The committed gallery: two choices, and under them the sliders and the figure of the sweep that they name.
+
+    Args:
+        setting: where the sliders begin, {"alpha": 1.0, "dataset": "pointmass/medium-lazy-v0"}.
 
     Attributes:
         maze, algorithm: the choices; `panel.algorithm.value = "IQL"` makes one.
         scrub: the sliders and the figure; a data set that was chosen stays where the next sweep has it as well.
     """
 
-    def __init__(self, gallery: Gallery, maze: str, algorithm: str, setting: dict | None) -> None:
+    def __init__(self, maze: str = "medium", algorithm: str = "CQL", setting: dict | None = None) -> None:
+        gallery = Gallery()
         named = [name.split() for name in gallery if not name.startswith("collections")]
         mazes, algorithms = (list(dict.fromkeys(names)) for names in zip(*named, strict=True))
         for kind, names, name in (("maze", mazes, maze), ("algorithm", algorithms, algorithm)):
@@ -56,12 +60,3 @@ class GalleryPanel(Panel):
 
     def __repr__(self) -> str:
         return f"gallery: {len(self.gallery)} sweeps, at {self.maze.value} {self.algorithm.value}"
-
-
-def gallery_panel(maze: str = "medium", algorithm: str = "CQL", setting: dict | None = None) -> GalleryPanel:
-    """The committed gallery, as the last expression of a cell.
-
-    Args:
-        setting: where the sliders begin, {"alpha": 1.0, "dataset": "pointmass/medium-lazy-v0"}.
-    """
-    return GalleryPanel(Gallery(), maze, algorithm, setting)

@@ -18,7 +18,7 @@ from rlkit_mini.mazes import Maze
 from rlkit_mini.oracle import Oracle, shared_oracle
 from rlkit_mini.training import TrainingDivergedError, train_offline
 from rlkit_workbook.panels.elsewhere import Belief
-from rlkit_workbook.widgets.settings import Settings, check_limit
+from rlkit_workbook.widgets.settings import Settings
 
 SECONDS = 180  # after which a training pauses by itself
 PERIOD = 0.2  # seconds from one picture to the next, at least
@@ -49,7 +49,7 @@ class Run:
     def begin(cls, settings: Settings, data: Transitions, agent: Agent) -> Run:
         """Of an agent without any update yet."""
         oracle = shared_oracle(data.maze) if isinstance(data.maze, Maze) else Rollouts(data.maze)
-        nothing = np.empty((0, settings.seeds))
+        nothing = np.empty((0, agent.members))
         run = cls(settings, data, oracle, None, np.arange(0), nothing, nothing[:, 0], np.empty((2, 0)))
         return run.judged_again(agent, 0)
 
@@ -71,7 +71,7 @@ class Run:
         else:
             judged = Belief.of(agent, self.oracle, self.data)
         if hasattr(agent, "q_values") and np.isnan(judged.believed_start).any():
-            raise TrainingDivergedError(f"diverged before update {updates}: its values are not finite", None)
+            raise RuntimeError(f"diverged before update {updates}: its values are not finite")
         returns = judged.returns
         return dataclasses.replace(
             self,
@@ -121,7 +121,6 @@ class LiveTraining:
 
     def start(self, updates: int) -> None:
         """Train until there were `updates` in all; goes on where it was stopped."""
-        check_limit("updates", updates)
         self.stop()
         self.join()
         self.updates, self.error, self.ended = int(updates), "", False
@@ -161,7 +160,8 @@ class LiveTraining:
             if done == self.updates or time.monotonic() > until:
                 self._halt.set()
                 self.on_run(self)  # it has stopped; the last judgement takes a while
-            self.run = self.run.judged_again(self.agent, done)
+            if done > self.done:  # else it was stopped while it was shown
+                self.run = self.run.judged_again(self.agent, done)
 
     def _make(self, seconds: float) -> int:
         """Train for so long, or until it is stopped: how many updates there were then in all."""
@@ -169,13 +169,8 @@ class LiveTraining:
         while done < self.updates and time.perf_counter() < until and not self._halt.is_set():
             chunk = min(CHUNK, self.updates - done)
             done += chunk
-            self._update(chunk, done)
+            try:
+                train_offline(self.agent, self.run.data, chunk, evaluations=1, progress=False)
+            except TrainingDivergedError as error:
+                raise RuntimeError(f"diverged before update {done}: a smaller learning rate may help") from error
         return done
-
-    def _update(self, updates: int, done: int) -> None:
-        """So many updates, after which there are `done`."""
-        try:
-            train_offline(self.agent, self.run.data, updates, evaluations=1, progress=False)
-        except TrainingDivergedError as error:  # it counts from this chunk's beginning
-            words = str(error).replace(f"before update {updates}", f"before update {done}")
-            raise TrainingDivergedError(words.partition(", and the error's")[0], error.history) from None

@@ -27,12 +27,15 @@ NOISE, COUNTS = (0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1), (1, 2, 5, 10, 20, 50, EPI
 class DataPainter(Panel):
     """Each click on the map adds a waypoint (or moves the start), and the data is collected again at once.
 
+    Args:
+        trainer: a live trainer, whose data set "painted" this is.
+
     Attributes:
         data: the `Transitions` as painted; `start` and `waypoints`: positions in cells.
         maze, click, onward, noise, episodes, buttons, map, status: its parts.
     """
 
-    def __init__(self, trainer: LiveTrainer | None, maze: str) -> None:
+    def __init__(self, trainer: LiveTrainer | None = None, maze: str = "medium") -> None:
         known = Catalogue("maze", {name: each for name, each in MAZES.items() if name != "veryhard"})  # to explore only
         self.maze = choice("maze", list(known), "where the route is drawn", known[maze].name)
         super().__init__("rlkit-panel", "rlkit-painter")
@@ -155,8 +158,3 @@ def painting_in_words(data: Transitions) -> str:
         f"{len(data):,} steps in {len(episodes)} episodes, {arrived} of which reach the goal; mean return "
         f"{data.episode_returns.mean():.1f}; {coverage(data.positions, data.maze.walls):.0%} of the maze visited."
     ).replace("-", "−")
-
-
-def data_painter(trainer: LiveTrainer | None = None, maze: str = "medium") -> DataPainter:
-    """The data painter, as the last expression of a cell; its data is the trainer's data set "painted"."""
-    return DataPainter(trainer, maze)

@@ -69,14 +69,10 @@ class Probe(Panel):
         if self.place not in blocks(maze):
             self.place = next(block for block in blocks(maze) if in_block(maze, block, maze.start))
         facts = actions_at(oracle, data, self.place, judged)
-        rows = [
-            {"action": action}
-            | {
-                COLUMNS[key]: f"{values[i]:,}" if key == "tried" else f"{values[i]:.1f}"
-                for key, values in facts.items()
-            }
-            for i, action in enumerate(ACTION_NAMES)
-        ]
+        told = {
+            COLUMNS[key]: [f"{value:,}" if key == "tried" else f"{value:.1f}" for value in facts[key]] for key in facts
+        }
+        rows = [{"action": name} | {title: told[title][i] for title in told} for i, name in enumerate(ACTION_NAMES)]
         self.table.value = Table(rows)._repr_html_()
         never = [action for action, count in zip(ACTION_NAMES, facts["tried"], strict=True) if not count]
         words = f"never tried there: {', '.join(never)}" if never else "every action was tried there"

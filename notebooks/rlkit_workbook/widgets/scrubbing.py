@@ -38,13 +38,20 @@ class Scrub(Panel):
     Of up to `MOST` settings every picture is a widget of its own, and the browser shows the one that the sliders are
     at; the kernel draws them while it is idle. Of more settings, it draws those that are asked for, once.
 
+    Args:
+        references: further lines beside J*, such as {"behaviour": -24.0}.
+        setting: where the sliders begin, {"alpha": 1.0}; default the first of each list.
+
     Attributes:
         sliders: name -> slider; `view.sliders["alpha"].value = 1.0` moves it.
         picture: the widget with the figure's panels, `picture.value`; caption: that with what the figure says.
     """
 
     def __init__(
-        self, sweep: Sweep | ExplorationSweep | Choosing, references: dict[str, float] | None, setting: dict | None
+        self,
+        sweep: Sweep | ExplorationSweep | Choosing | Elsewhere,
+        references: dict[str, float] | None = None,
+        setting: dict | None = None,
     ) -> None:
         if type(sweep) not in FIGURES:
             given = type(sweep).__name__
@@ -197,15 +204,3 @@ def while_idle(step: Callable[[], bool]) -> None:
     except RuntimeError:  # no kernel: what is asked for is drawn
         return
     loop.call_later(0.01, go)
-
-
-def scrub(
-    sweep: Sweep | ExplorationSweep | Choosing, references: dict[str, float] | None = None, setting: dict | None = None
-) -> Scrub:
-    """The slider of a sweep, as the last expression of a cell.
-
-    Args:
-        references: further lines beside J*, such as {"behaviour": -24.0}.
-        setting: where the sliders begin, {"alpha": 1.0}; default the first of each list.
-    """
-    return Scrub(sweep, references, setting)

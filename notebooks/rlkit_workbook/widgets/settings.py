@@ -16,14 +16,6 @@ from rlkit_mini.plots.style import label_of
 
 COUNTS = {"seeds": (1, 2, 4, 8, 12, 16), "updates": (100, 200, 500, 1000, 2000, 4000, 10_000, 20_000)}  # on sliders
 ELSEWHERE = {"features": "raw", "discount": 0.99}  # of agents beyond the mazes
-HOMES = {  # of what the code of a run imports
-    "Oracle": "rlkit_mini",
-    "load_dataset": "rlkit_mini",
-    "train_offline": "rlkit_mini",
-    "Rollouts": "rlkit_mini.evaluation",
-    "with_interval": "rlkit_mini.tables",
-    "paint": "rlkit_workbook.widgets.paint",
-}
 
 
 def steps_of(name: str) -> tuple[float, ...]:
@@ -32,12 +24,6 @@ def steps_of(name: str) -> tuple[float, ...]:
 
 
 LIMITS = {name: steps_of(name)[-1] for name in ("batch_size", "seeds", "updates")}  # what a visitor may ask for
-
-
-def check_limit(name: str, value: float) -> None:
-    """Raise a ValueError where a count is none, or larger than one visitor may ask for."""
-    if name in LIMITS and not (1 <= value <= LIMITS[name] and value == int(value)):
-        raise ValueError(f"{name.replace('_', ' ')} is {value:g}; expected an integer from 1 to {LIMITS[name]:,} here")
 
 
 def defaults(algorithm: str) -> dict[str, float]:
@@ -61,39 +47,43 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What a run is made of: equal settings train equal agents, to the bit."""
+    """What a run is made of: equal settings train equal agents, to the bit.
+
+    Attributes:
+        values: of the hyperparameters, and how many seeds.
+    """
 
     algorithm: str
     source: Source
-    hyperparameters: dict[str, float]
-    seeds: int = 4
+    values: dict[str, float]
 
     def choices(self) -> dict:
         """Everything that was chosen, by name."""
-        chosen = {"algorithm": self.algorithm, "data set": self.source}
-        return chosen | self.hyperparameters | {"seeds": self.seeds}
+        return {"algorithm": self.algorithm, "data set": self.source, **self.values}
 
     def changed(self) -> dict[str, float]:
-        """The hyperparameters that are not the algorithm's defaults."""
+        """The seeds, and the hyperparameters that are not the algorithm's defaults."""
         usual = defaults(self.algorithm)
-        return {name: value for name, value in self.hyperparameters.items() if value != usual.get(name)}
+        return {name: value for name, value in self.values.items() if value != usual.get(name)}
 
     def faults(self, updates: float = 1) -> dict[str, str]:
         """What is outside its range or this panel's limits: name -> a line that says so."""
         found = {}
-        for name, value in (self.hyperparameters | {"seeds": self.seeds, "updates": updates}).items():
+        for name, value in (self.values | {"updates": updates}).items():
             try:
-                check_limit(name, value)
                 checked(name, value)
             except ValueError as error:
                 found[name] = str(error)
+            if name in LIMITS and not (1 <= value <= LIMITS[name] and value == int(value)):
+                wanted = f"expected an integer from 1 to {LIMITS[name]:,} here"
+                found[name] = f"{name.replace('_', ' ')} is {value:g}; {wanted}"
         return found
 
     def make_agent(self, data: Transitions) -> Agent:
         """A fresh agent that fits the data's environment; raises ValueError where there are faults."""
         for fault in self.faults().values():
             raise ValueError(fault)
-        agent = offline()[self.algorithm].load()(seeds=self.seeds, **self.hyperparameters, **self._fitting(data))
+        agent = offline()[self.algorithm].load()(**self.values, **self._fitting(data))
         agent.prepare(data.maze, [data])
         return agent
 
@@ -106,28 +96,29 @@ class Settings:
 
     def __str__(self) -> str:
         own = next(iter(inspect.signature(offline()[self.algorithm].load()).parameters))  # always named, as CQL's alpha
-        shown = {name: value for name, value in self.hyperparameters.items() if name == own and is_swept(name)}
-        shown |= self.changed()
-        return ", ".join([self.algorithm, *(f"{name.replace('_', ' ')} {value:g}" for name, value in shown.items())])
+        told = (self.changed().keys() | {own} if is_swept(own) else self.changed().keys()) - {"seeds"}
+        words = [f"{name.replace('_', ' ')} {value:g}" for name, value in self.values.items() if name in told]
+        return ", ".join([self.algorithm, *words])
 
     def line(self, updates: float) -> str:
         """All on one line, for a link: "CQL,medium-rnd,alpha=0.3,seeds=4,updates=600"."""
-        values = self.changed() | {"seeds": self.seeds, "updates": updates}
+        values = self.changed() | {"updates": updates}
         return ",".join([self.algorithm, self.source.name, *(f"{name}={value!r}" for name, value in values.items())])
 
     def code(self, updates: int, data: Transitions) -> str:
         """The lines that train the same agent on this run's data, to the bit, and print its return."""
-        values = self._fitting(data) | self.changed() | {"seeds": self.seeds}
-        judge, maker = "Oracle" if isinstance(data.maze, Maze) else "Rollouts", self.source.code.partition("(")[0]
-        names, imports = [judge, maker, "train_offline", self.algorithm, "with_interval"], {}
-        for name in names:
-            if home := (HOMES | {self.algorithm: "rlkit_mini.agents"}).get(name):
-                imports.setdefault(home, []).append(name)
+        values = ", ".join(f"{name}={value!r}" for name, value in (self._fitting(data) | self.changed()).items())
+        home, judge = ("oracle", "Oracle") if isinstance(data.maze, Maze) else ("evaluation", "Rollouts")
+        painted = ["from rlkit_workbook.widgets.paint import paint"] if self.source.code.startswith("paint(") else []
         lines = [
-            *(f"from {home} import {', '.join(found)}" for home, found in sorted(imports.items())),
+            "from rlkit_mini import load_dataset, train_offline",
+            f"from rlkit_mini.agents import {self.algorithm}",
+            f"from rlkit_mini.{home} import {judge}",
+            "from rlkit_mini.tables import with_interval",
+            *painted,
             "",
             f"data = {self.source.code}",
-            f"agent = {self.algorithm}({', '.join(f'{name}={value!r}' for name, value in values.items())})",
+            f"agent = {self.algorithm}({values})",
             f"history = train_offline(agent, data, updates={updates}, oracle={judge}(data.maze))",
             "print(with_interval(history.returns[-1]))",
         ]

@@ -32,6 +32,12 @@ class LiveTrainer(Panel):
     Train goes on with a run that was stopped, or begins anew where a setting has changed; what it trains meanwhile is
     pinned. Stop ends within a tenth of a second, and then the run is judged. Reset brings back how the panel began.
 
+    Args:
+        algorithm: one that learns from data; this and all else can be changed in the panel.
+        dataset: the id of one that Minari finds, or transitions; beyond the mazes agents take their observations raw,
+            discount 0.99, and are judged by real episodes.
+        hyperparameters: of the algorithm, where it does not begin with its defaults: `alpha=1.0`.
+
     Attributes:
         algorithm, dataset: the two choices; fields: name -> `NumberField`; buttons: name -> button.
         training: the present `LiveTraining`, or None; pins: runs kept for comparison.
@@ -42,7 +48,14 @@ class LiveTrainer(Panel):
 
     training: LiveTraining | None = None
 
-    def __init__(self, algorithm: str, dataset: str | Transitions, values: dict[str, float]) -> None:
+    def __init__(
+        self,
+        algorithm: str = "CQL",
+        dataset: str | Transitions = "pointmass/medium-near-expert-v0",
+        seeds: int = 4,
+        updates: int = 1000,
+        **hyperparameters: float,
+    ) -> None:
         known = Catalogue("data set", {dataset_id: Source.of(dataset_id) for dataset_id in list_datasets()})
         self.sources = Catalogue("data set", {source.name: source for source in known.values()})
         if isinstance(dataset, Transitions):
@@ -60,7 +73,7 @@ class LiveTrainer(Panel):
         self._make_controls()
         self._make_displays()
         self._offer_fields()
-        self._set(algorithm, source.name, values)
+        self._set(algorithm, source.name, hyperparameters | {"seeds": seeds, "updates": updates})
         self._first = self.line.value
         self.fill(
             rows_of(self.algorithm, self.dataset),
@@ -133,9 +146,8 @@ class LiveTrainer(Panel):
 
     def settings(self) -> Settings:
         """As they are chosen now."""
-        chosen = {name: field.value for name, field in self._fields.items()}
-        seeds = self._population["seeds"].value
-        return Settings(self.algorithm.value, self.sources[self.dataset.value], chosen, seeds)
+        values = {name: field.value for name, field in self.fields.items() if name != "updates"}
+        return Settings(self.algorithm.value, self.sources[self.dataset.value], values)
 
     def offer(self, name: str, code: str, data: Transitions) -> None:
         """Put a data set on the list, in place of the one of that name."""
@@ -333,21 +345,3 @@ class LiveTrainer(Panel):
         elif training is not None and training.done:
             words = training.settings.code(training.done, training.run.data)
         self.code.value = f"{COPY}<pre tabindex='0'>{html.escape(words)}</pre>" if self.show_code.value else ""
-
-
-def live_trainer(
-    algorithm: str = "CQL",
-    dataset: str | Transitions = "pointmass/medium-near-expert-v0",
-    seeds: int = 4,
-    updates: int = 1000,
-    **hyperparameters,
-) -> LiveTrainer:
-    """The live trainer, as the last expression of a cell.
-
-    Args:
-        algorithm: one that learns from data; this and all else can be changed in the panel.
-        dataset: the id of one that Minari finds, or transitions; beyond the mazes agents take their observations raw,
-            discount 0.99, and are judged by real episodes.
-        hyperparameters: of the algorithm, where it does not begin with its defaults: `alpha=1.0`.
-    """
-    return LiveTrainer(algorithm, dataset, hyperparameters | {"seeds": seeds, "updates": updates})
