@@ -145,8 +145,11 @@ HOSTILE = {  # a trick -> cells above, body of td_target, its state, and what is
     "closes every file": ("import os", "os.closerange(0, 1000)\n    " + ANSWER, "right", ""),
     "writes answers itself": (
         "import json, pathlib",
-        "pathlib.Path('../answers/000').write_text('[' * 10**5)\n    pathlib.Path('../answers/001').mkdir()\n    "
-        "pathlib.Path('../answers/099').write_text(json.dumps({'name': 'td_target', 'attempt': {'state': 'right'}}))\n"
+        "at = pathlib.Path('../at')\n    step = json.loads(at.read_text())['step']\n"
+        "    sent = json.dumps({'name': 'td_target', 'attempt': {'state': 'right'}})\n"
+        "    for name in (step, '9999', '0000.99', 'x'): pathlib.Path('../answers', name).write_text(sent)\n"
+        "    for name in ('0000', '0000.98'): pathlib.Path('../answers', name).write_text('[' * 10**5)\n"
+        "    pathlib.Path('../answers', '0001').mkdir()\n    at.write_text('[]')\n"
         "    return rewards",
         "attempted",
         "",
@@ -193,6 +196,13 @@ def test_who_was_honest_is_not_touched(graded):
     row = graded[0]["honest"]
     assert [found["state"] for found in row["exercises"].values()] == ["right"] * 3
     assert (row["problem"], row["remarks"]) == ("", [])
+
+
+def test_who_stops_the_clocks_ends_all_the_same(tmp_path):
+    stop = "signal.setitimer(signal.ITIMER_PROF, 0)\n    signal.setitimer(signal.ITIMER_REAL, 0)\n    "
+    notebook(tmp_path / "02.ipynb", IMPORTS, "import signal, time", TARGET + stop + "time.sleep(600)")
+    (row,) = grade_notebooks([tmp_path], timeout=1, jobs=1)
+    assert row["exercises"]["td_target"]["problem"] == "no answer within 1 s"
 
 
 def test_nothing_is_left_running(graded):

@@ -21,7 +21,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
@@ -33,7 +33,8 @@ from rlkit_mini.names import check_count
 from rlkit_workbook.exercises import BUILDS, EXERCISES, building, checking
 from rlkit_workbook.exercises.boxes import Box
 from rlkit_workbook.exercises.grading import exchange
-from rlkit_workbook.exercises.grading.server import LATE, Server
+from rlkit_workbook.exercises.grading.inside import PATIENCE
+from rlkit_workbook.exercises.grading.server import Server
 from rlkit_workbook.exercises.grading.statements import Reading, read
 from rlkit_workbook.exercises.grading.submissions import (
     Notebook,
@@ -48,18 +49,26 @@ from rlkit_workbook.exercises.grading.submissions import (
 )
 from rlkit_workbook.results import STANDALONE
 
+ITEMS = EXERCISES | BUILDS
 STATES = ("right", "attempted", "open", "not reached")
 RESTARTS = 10  # of one notebook, of which each begins after what ended or held up the one before
+LONGEST = 64 << 20  # bytes of a file that a learner's process wrote
 _JUDGING = threading.Lock()  # the references draw from torch's one global stream
-NOT_REACHED = {"state": "not reached", "problem": "no cell defines it under @exercise"}
+_NOTHING = {
+    "points": 0.0,
+    "mistake": "",
+    "remark": "",
+    "rows": {},
+    "problem": "",
+    "source": "",
+    "cell": "",
+    "section": "",
+}
+_NOT_REACHED = {"state": "not reached", "problem": "no cell defines it under @exercise"}
 
 
 def grade_notebooks(
-    paths: Sequence[Path],
-    timeout: float = 20.0,
-    jobs: int | None = None,
-    earlier: Mapping[str, dict] | None = None,
-    draw: int | None = None,
+    paths: Sequence[Path], timeout: float = 20.0, jobs: int | None = None, earlier: Mapping[str, dict] | None = None
 ) -> list[dict]:
     """One row per student, ready for JSON.
 
@@ -68,7 +77,6 @@ def grade_notebooks(
         timeout: seconds an exercise may compute, and each of the statements above that it needs.
         jobs: notebooks side by side; default one per core.
         earlier: "files" of the rows of an earlier call; what is unchanged since is not judged again.
-        draw: says which inputs are drawn; default others in each call.
 
     Returns:
         Rows with "student"; "version"; "exercises", name -> "state" (one of `STATES`), "points" (share of the checks
@@ -81,18 +89,16 @@ def grade_notebooks(
     """
     if not 0 < timeout <= 86_400:
         raise ValueError(f"timeout is {timeout}; expected more than 0 s, and at most 86,400 s")
-    if jobs is not None:
-        check_count("jobs", jobs)
+    jobs = check_count("jobs", os.cpu_count() if jobs is None else jobs)
     files = find_files(paths)
-    whose, draw = students(files), secrets.randbelow(2**31) if draw is None else draw
-    contents = _contents(files)  # before any learner's code runs, which could change them
-    notebooks = [path for path in files if isinstance(contents[path], Notebook)]
+    contents = {path: _content(path) for path in files}  # before any learner's code runs, which could change them
+    notebooks = {path: content for path, content in contents.items() if isinstance(content, Notebook)}
     if not notebooks:
         raise ValueError(next(str(content) for content in contents.values() if isinstance(content, ValueError)))
-    judged = _judge_all(notebooks, contents, _Terms(timeout, jobs or os.cpu_count(), draw), earlier or {})
+    judged = _judge_all(notebooks, timeout, jobs, earlier or {})
     groups = defaultdict(list)
-    for path in files:
-        groups[whose[path]].append(path)
+    for path, student in students(files).items():
+        groups[student].append(path)
     return [_row(student, group, contents, judged) for student, group in sorted(groups.items())]
 
 
@@ -105,52 +111,38 @@ def earlier_files(path: Path) -> dict[str, dict]:
         return {}
 
 
-def _contents(files: Sequence[Path]) -> dict[Path, Notebook | dict | ValueError]:
-    """What each file holds, or why it cannot be read."""
-    contents = {}
-    for path in files:
-        try:
-            contents[path] = read_answers(path) if path.suffix == ".json" else read_notebook(path)
-        except ValueError as error:
-            contents[path] = error
-    return contents
+def _content(path: Path) -> Notebook | dict | ValueError:
+    """What a file holds, or why it cannot be read."""
+    try:
+        return read_answers(path) if path.suffix == ".json" else read_notebook(path)
+    except ValueError as error:
+        return error
 
 
 def _judge_all(
-    paths: Sequence[Path], contents: Mapping[Path, Notebook], terms: _Terms, earlier: Mapping[str, dict]
+    notebooks: Mapping[Path, Notebook], timeout: float, jobs: int, earlier: Mapping[str, dict]
 ) -> dict[Path, dict]:
     """What is found in each notebook; as many servers as there are jobs take one after the other."""
     servers: SimpleQueue[Server] = SimpleQueue()
-    every = [Server(many=len(paths) > 4 * terms.jobs) for _ in range(min(terms.jobs, len(paths)))]
-    for server in every:
-        servers.put(server)
+    draw = secrets.randbelow(2**31)
 
     def judge(path: Path) -> dict:
-        digest = _digest(path, contents[path], terms.timeout)
-        known = earlier.get(str(path))
+        digest, known = _digest(path, notebooks[path], timeout), earlier.get(str(path))
         if isinstance(known, dict) and known.get("digest") == digest:
             return known
         server = servers.get()
         try:
-            return {"digest": digest} | _judge(path, contents[path], terms, server)
+            return {"digest": digest} | _judge(path, notebooks[path], timeout, draw, server)
         finally:
             servers.put(server)
 
-    pool = ThreadPoolExecutor(terms.jobs)
-    try:
-        found = tqdm(pool.map(judge, paths), total=len(paths), unit=" notebooks", disable=None)
-        return dict(zip(paths, found, strict=True))
-    finally:
-        for server in every:
-            server.close()
-        pool.shutdown(cancel_futures=True)
-
-
-@dataclass(frozen=True)
-class _Terms:
-    timeout: float
-    jobs: int
-    draw: int
+    with ExitStack() as stack:
+        pool = ThreadPoolExecutor(jobs)
+        stack.callback(pool.shutdown, cancel_futures=True)
+        for _ in range(jobs):
+            servers.put(stack.enter_context(closing(Server())))  # before the pool: what still runs in it ends
+        found = tqdm(pool.map(judge, notebooks), total=len(notebooks), unit=" notebooks", disable=None)
+        return dict(zip(notebooks, found, strict=True))
 
 
 def _digest(path: Path, notebook: Notebook, timeout: float) -> str:
@@ -169,128 +161,98 @@ def _checker() -> str:
     return digest.hexdigest()
 
 
-def _judge(path: Path, notebook: Notebook, terms: _Terms, server: Server) -> dict:
+def _judge(path: Path, notebook: Notebook, timeout: float, draw: int, server: Server) -> dict:
     """What is found in one notebook."""
     reading = read(notebook.cells)
-    run = _run(path, reading, terms, server)
-    verdicts = {name: {"state": "attempted", "problem": text} for name, text in reading.broken.items()}
-    remarks = [*reading.remarks, *run.remarks]
-    for name, attempts in run.by_name().items():
-        judged = [_verdict(one, reading, notebook.sections, terms.draw) for one in attempts]
-        verdicts[name] = next((one for one in reversed(judged) if one["state"] != "open"), judged[-1])
+    attempts, remarks = _run(path, reading, timeout, draw, server)
+    verdicts = defaultdict(
+        list, {name: [{"state": "attempted", "problem": text}] for name, text in reading.broken.items()}
+    )
+    for step, attempt in sorted(attempts.items()):
+        cell = reading.needed[int(step[:4])].cell
+        about = {"cell": cell, "section": notebook.sections[cell], "source": reading.source(attempt["name"], cell)}
+        verdicts[attempt["name"]].append(about | _verdict(attempt, draw))
+    found = {}
+    for name, judged in verdicts.items():
+        found[name] = next((one for one in reversed(judged) if one["state"] != "open"), judged[-1])
         if len(judged) > 1:
-            remarks.append(f"{name}: {len(judged)} cells define it, {verdicts[name]['cell'] or 'the last'} counts")
-    number = re.search(r"(?<!\d)\d\d(?!\d)", path.name)
-    asked = {notebook.number} - {""} or {_item(name).texts["notebook"] for name in verdicts}
-    asked = asked or ({number[0]} if number else set())
-    missing = {name: NOT_REACHED for name, item in EXERCISES.items() if item.texts["notebook"] in asked}
-    return {"exercises": {name: _EMPTY | found for name, found in (missing | verdicts).items()}, "remarks": remarks}
+            remarks.append(f"{name}: {len(judged)} cells define it, {found[name]['cell'] or 'the last'} counts")
+    asked = {notebook.number} - {""} or {ITEMS[name].texts["notebook"] for name in found}
+    asked = asked or set(re.findall(r"(?<!\d)\d\d(?!\d)", path.name)[:1])
+    missing = {name: _NOT_REACHED for name, item in EXERCISES.items() if item.texts["notebook"] in asked}
+    found = {name: _NOTHING | one for name, one in (missing | found).items()}
+    return {"exercises": found, "remarks": [*reading.remarks, *dict.fromkeys(remarks)]}
 
 
-_EMPTY = {"state": "", "points": 0.0, "mistake": "", "remark": "", "rows": {}, "problem": "", "source": ""}
-_EMPTY |= {"cell": "", "section": ""}
+def _run(path: Path, reading: Reading, timeout: float, draw: int, server: Server) -> tuple[dict[str, dict], list[str]]:
+    """Run a notebook: its attempts by their steps, and remarks.
 
-
-def _item(name: str) -> checking.Exercise | building.Build:
-    return BUILDS[name] if name in BUILDS else EXERCISES[name]
-
-
-@dataclass(frozen=True)
-class _Run:
-    """What a notebook's processes left: attempts by number, those that ended or held up a process, and remarks."""
-
-    attempts: dict[int, dict]
-    remarks: list[str]
-
-    def by_name(self) -> dict[str, list[dict]]:
-        """The attempts at each exercise, in order."""
-        found = defaultdict(list)
-        for _, attempt in sorted(self.attempts.items()):
-            found[attempt["name"]].append(attempt)
-        return found
-
-
-def _run(path: Path, reading: Reading, terms: _Terms, server: Server) -> _Run:
-    """Run a notebook; a process that is lost to one attempt or statement is followed by one that leaves it out."""
-    lost: dict[str, str] = {}
-    ended_by: dict[int, dict] = {}
-    remarks: list[str] = []
-    checked = sum(one.checked for one in reading.needed)
+    A process that is lost to an attempt or a statement is followed by one that leaves it out.
+    """
+    plan = {
+        "sources": reading.sources,
+        "needed": [(one.cell, one.number, sorted(one.gives)) for one in reading.needed],
+        "aliases": sorted(reading.aliases),
+        "timeout": timeout,
+        "draw": draw,
+    }
+    lost, remarks, checked = {}, [], sum(one.checked for one in reading.needed)
     with tempfile.TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True) as scratch:
         for number in range(RESTARTS):
             job = Path(scratch, str(number))
             (job / "answers").mkdir(parents=True)
             copy_neighbours(path, job / "work")
-            _write_plan(job, reading, lost, terms.draw)
-            ended = server.run(job, terms.timeout, terms.timeout * (checked + 2))
-            remarks += _remarks(job / "remarks")
-            if not ended:
-                break
-            reason = f"no answer within {terms.timeout:g} s" if ended == LATE else ended
+            (job / "plan.json").write_text(json.dumps(plan | {"lost": lost}), encoding="utf-8")
+            reason = server.run(job, timeout, PATIENCE * timeout * (checked + 2))
+            remarks += [
+                "".join(filter(str.isprintable, line))[:200] for line in _left(job / "remarks").splitlines()[:20]
+            ]
             at = _sent(job / "at")
-            is_attempt = _known(at.get("name")) and isinstance(at.get("attempt"), int)
-            step = f"attempt {at['attempt']}" if is_attempt else f"statement {at.get('statement')}"
-            if is_attempt:
-                ended_by[at["attempt"]] = {"name": at["name"], "cell": str(at.get("cell", "")), "problem": reason}
-            if step in lost:  # it was left out, and yet the process ended there again
+            step = str(at.get("step"))
+            if not reason or step in lost:  # it was left out, and yet the process ended there again
                 break
-            lost[step] = reason
-        attempts = {int(file.name): _sent(file) for file in (job / "answers").glob("[0-9][0-9][0-9]")}
-        attempts = {number: one for number, one in attempts.items() if _known(one.get("name"))}
-        return _Run(attempts | ended_by, list(dict.fromkeys(remarks)))
+            lost[step] = {"name": at.get("name"), "problem": reason}
+        attempts = {file.name: _sent(file) for file in (job / "answers").glob("*")} | lost
+        steps = {f"{number:04}" for number in range(len(reading.needed))}
+        known = {step: one for step, one in attempts.items() if step[:4] in steps and str(one.get("name")) in ITEMS}
+        return known, remarks
 
 
-def _write_plan(job: Path, reading: Reading, lost: Mapping[str, str], draw: int) -> None:
-    plan = {
-        "sources": reading.sources,
-        "needed": [(one.cell, one.number, sorted(one.gives)) for one in reading.needed],
-        "aliases": sorted(reading.aliases),
-        "lost": lost,
-        "draw": draw,
-    }
-    (job / "work").mkdir(exist_ok=True)
-    (job / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
-
-
-def _known(name: object) -> bool:
-    return isinstance(name, str) and (name in EXERCISES or name in BUILDS)
+def _left(path: Path) -> str:
+    """What a learner's process wrote into a file; empty where that is no file, or too much."""
+    try:
+        about = os.lstat(path)
+        fit = stat.S_ISREG(about.st_mode) and about.st_size <= LONGEST
+        return path.read_text(encoding="utf-8", errors="replace") if fit else ""
+    except OSError:
+        return ""
 
 
 def _sent(path: Path) -> dict:
-    """What a learner's process wrote into a file; empty where that is no JSON object, or too much."""
+    """The JSON object in such a file; empty where there is none."""
     try:
-        about = os.lstat(path)
-        if not stat.S_ISREG(about.st_mode) or about.st_size > 64 << 20:
-            return {}
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(_left(path))
         return found if isinstance(found, dict) else {}
-    except (OSError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return {}
 
 
-def _remarks(path: Path) -> list[str]:
-    try:
-        about = os.lstat(path)
-        text = path.read_text(encoding="utf-8", errors="replace") if stat.S_ISREG(about.st_mode) else ""
-    except OSError:
-        return []
-    return ["".join(c for c in line if c.isprintable())[:200] for line in text[:10_000].splitlines()[:20]]
-
-
-def _verdict(attempt: dict, reading: Reading, sections: Mapping[str, str], draw: int) -> dict:
-    """What is to be said about one attempt, of which only its answers are believed."""
-    name, cell = attempt["name"], str(attempt.get("cell", ""))
-    source = reading.source(cell, name) or str(attempt.get("source", ""))[:20_000]
-    about = {"cell": cell if cell in sections else "", "section": sections.get(cell, ""), "source": source}
+def _verdict(attempt: dict, draw: int) -> dict:
+    """What is to be said of an attempt, of which only its answers are believed, as a row has it."""
     if "problem" in attempt:
-        return about | {"state": "attempted", "problem": attempt["problem"]}
+        return {"state": "attempted", "problem": attempt["problem"]}
     try:
         with _JUDGING:
-            box = _box(name, attempt["attempt"], draw)
+            box = _box(attempt["name"], attempt["attempt"], draw)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return about | {"state": "attempted", "problem": f"what it answers cannot be read ({type(error).__name__})"}
-    missing = attempt.get("missing")
-    return about | _worded(box, missing if isinstance(missing, dict) else {})
+        return {"state": "attempted", "problem": f"what it answers cannot be read ({type(error).__name__})"}
+    if box.kind != "wrong":
+        return {"state": box.kind, "points": float(box.points)}
+    remark, missing = " ".join(box.text), attempt.get("missing")
+    unknown = re.search(r"stops with NameError: name '(\w+)' is not defined", remark)
+    if unknown and isinstance(missing, dict) and unknown[1] in missing:  # something above it that was not run
+        return {"state": "not reached", "problem": str(missing[unknown[1]])[:200]}
+    return {"state": "attempted", "points": box.points, "mistake": box.mistake, "remark": remark, "rows": box.rows}
 
 
 def _box(name: str, sent: dict, draw: int) -> Box:
@@ -299,45 +261,32 @@ def _box(name: str, sent: dict, draw: int) -> Box:
     return checking.verdict(EXERCISES[name], exchange.attempt_at(EXERCISES[name], sent, draw), draw)
 
 
-def _worded(box: Box, missing: Mapping[str, str]) -> dict:
-    """A box as a row has it; an exercise that lacks what was not run above it is not reached."""
-    if box.kind != "wrong":
-        return {"state": box.kind, "points": float(box.points)}
-    remark = " ".join(box.text)
-    unknown = re.search(r"stops with NameError: name '(\w+)' is not defined", remark)
-    if unknown and unknown[1] in missing:
-        return {"state": "not reached", "problem": str(missing[unknown[1]])[:200]}
-    return {"state": "attempted", "points": box.points, "mistake": box.mistake, "remark": remark, "rows": box.rows}
-
-
 def _row(student: str, paths: Sequence[Path], contents: Mapping, judged: Mapping[Path, dict]) -> dict:
     """All that one student handed in, in one row."""
-    exercises, remarks = {}, []
-    for path in paths:
-        for name, found in judged[path]["exercises"].items() if path in judged else ():
-            known = exercises.get(name)
-            if known is None or (found["points"], -STATES.index(found["state"])) > (
-                known["points"],
-                -STATES.index(known["state"]),
-            ):
-                exercises[name] = {"notebook": _item(name).texts["notebook"], "file": str(path)} | found
-        remarks += judged[path]["remarks"] if path in judged else []
+    handed, found = {path: judged[path] for path in paths if path in judged}, defaultdict(list)
+    for path, one in handed.items():
+        for name, verdict in one["exercises"].items():
+            found[name].append({"notebook": ITEMS[name].texts["notebook"], "file": str(path)} | verdict)
+    exercises = {
+        name: max(found[name], key=lambda one: (one["points"], -STATES.index(one["state"])))
+        for name in ITEMS
+        if name in found
+    }
     answers = [contents[path] for path in paths if isinstance(contents[path], dict)]
     problems = [str(contents[path]) for path in paths if isinstance(contents[path], ValueError)]
-    problems += [f"{name}: {found['problem']}" for name, found in exercises.items() if found["problem"]]
-    if not exercises and any(path in judged for path in paths):
-        problems.append("there is no exercise in it")
-    quizzes = {name: chosen for one in answers for name, chosen in one["quizzes"].items()}
+    problems += [f"{name}: {one['problem']}" for name, one in exercises.items() if one["problem"]]
+    problems += ["there is no exercise in it"] if handed and not exercises else []
     return {
         "student": student,
         "version": ", ".join(dict.fromkeys(one["version"] for one in answers if one["version"])),
-        "exercises": {name: exercises[name] for name in (*EXERCISES, *BUILDS) if name in exercises},
+        "exercises": exercises,
         "predictions": {name: said for one in answers for name, said in one["predictions"].items()},
         "quizzes": {
             name: {"answers": chosen, "right": count_right(name, chosen), "of": len(right_answers(name))}
-            for name, chosen in quizzes.items()
+            for one in answers
+            for name, chosen in one["quizzes"].items()
         },
-        "remarks": list(dict.fromkeys(remarks)),
+        "remarks": list(dict.fromkeys(remark for one in handed.values() for remark in one["remarks"])),
         "problem": "; ".join(problems),
         "files": {str(path): judged.get(path, {}) for path in paths},
     }

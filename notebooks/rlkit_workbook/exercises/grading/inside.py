@@ -14,6 +14,7 @@ import io
 import linecache
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout, suppress
@@ -30,23 +31,21 @@ from rlkit_workbook.exercises import BUILDS, EXERCISES, building, checking
 from rlkit_workbook.exercises.grading.exchange import LONGEST, to_json
 from rlkit_workbook.exercises.grading.statements import FLAGS
 
-MOST = 100  # attempts of one notebook
+MOST = 100  # attempts of one statement
+PATIENCE = 6  # seconds on the clock for each that may be computed: other work may slow the machine down
 PRINTED = 1_000_000  # characters beyond which printing is worth a remark
-WATCHED = {
-    "os.fork": "starts a process",
-    "os.posix_spawn": "starts a process",
-    "os.system": "starts a process",
-    "os.exec": "starts a process",
-    "subprocess.Popen": "starts a process",
-    "os.kill": "sends a signal to a process",
-    "os.killpg": "sends a signal to a process",
-    "socket.connect": "opens a connection",
-}
+STARTING = dict.fromkeys(("os.fork", "os.posix_spawn", "os.system", "os.exec", "subprocess.Popen"), "starts a process")
+SENDING = dict.fromkeys(("os.kill", "os.killpg"), "sends a signal to a process")
+WATCHED = STARTING | SENDING | {"socket.connect": "opens a connection"}
 WRITING = {"os.remove", "os.rename", "os.rmdir", "os.truncate", "os.chmod", "os.symlink", "os.link", "os.mkdir"}
 
 
-def run_hand_in(job: Path) -> None:
-    """Run what `job/plan.json` names, in `job/work`; answers go to `job/answers`, remarks to `job/remarks`."""
+def run_hand_in(job: str | Path) -> None:
+    """Run what `plan.json` in the folder of a job names, in its `work`; answers go to `answers`, remarks to `remarks`.
+
+    `at` says which step it has come to, and `ended` that it has come to its end.
+    """
+    job = Path(job)
     plan, folder = loads((job / "plan.json").read_text(encoding="utf-8")), job / "work"
     os.chdir(folder)
     os.environ |= {
@@ -65,6 +64,7 @@ def run_hand_in(job: Path) -> None:
         run.all_statements()
         if out.written > PRINTED:
             watch.note(f"prints {out.written // PRINTED} million characters")
+    (job / "ended").touch()
 
 
 class _Counted(io.TextIOBase):
@@ -125,11 +125,14 @@ def _is_learners(frame: FrameType | None) -> bool:
 
 
 class _Run:
-    """A run of a notebook's statements, and of `exercise` in it."""
+    """A run of a notebook's statements, and of `exercise` in it.
+
+    Its steps are the statements and, within each, the attempts: "0007", "0007.00", "0007.01".
+    """
 
     def __init__(self, job: Path, plan: dict, names: dict) -> None:
         self.job, self.plan, self.names = job, plan, names
-        self.at, self.attempts, self.flags, self.process = {}, 0, FLAGS, os.getpid()
+        self.statement, self.attempts, self.flags, self.process = "", 0, FLAGS, os.getpid()
         self.missing: dict[str, str] = {}  # name -> why there is none
         exercises.exercise = self.exercise  # a module of the learner's own imports it from there
 
@@ -138,8 +141,9 @@ class _Run:
         for cell, source in self.plan["sources"].items():
             linecache.cache[cell] = (len(source), None, source.splitlines(keepends=True), cell)
         for number, (cell, place, gives) in enumerate(self.plan["needed"]):
-            self._mark(statement=number, cell=cell, attempt=None)
-            reason = self.plan["lost"].get(f"statement {number}")
+            self.statement, self.attempts = f"{number:04}", 0
+            self._begin(self.statement)
+            reason = self.plan["lost"].get(self.statement, {}).get("problem")
             try:
                 if not reason:
                     self._execute(cell, parsed[cell][place])
@@ -147,7 +151,7 @@ class _Run:
                 reason = f"stops with {_words(error)}"
             if reason:
                 self.missing |= dict.fromkeys(gives, f"{cell} {reason}"[:LONGEST])
-        self._mark(statement=None)
+        self._end_copies()
 
     def _execute(self, cell: str, node: ast.stmt) -> None:
         self.names |= dict.fromkeys(self.plan["aliases"], self.exercise)
@@ -162,18 +166,20 @@ class _Run:
         if shown and value is not None:
             self.names["_"] = value
 
-    def _mark(self, **at) -> None:
-        """Note where the run is: who ends it, or lets it wait, is known by that."""
+    def _begin(self, step: str, name: str = "") -> None:
+        """Note which step this is, and at which exercise; it ends this process if it takes too long."""
         self._end_copies()
-        self.at |= at
-        self._write("at", self.at)
+        self._write("at", {"step": step, "name": name})
+        if hasattr(signal, "setitimer"):  # not on Windows; no handler, which would wait for Python
+            signal.setitimer(signal.ITIMER_PROF, self.plan["timeout"])
+            signal.setitimer(signal.ITIMER_REAL, PATIENCE * self.plan["timeout"])
 
     def _end_copies(self) -> None:
         if os.getpid() != self.process:
-            os._exit(0)  # a copy that the learner's code made of this process, and that goes on
+            os._exit(0)  # a copy of this process, which the learner's code made
 
     def _alone(self, function: Callable) -> Callable:
-        """A function that answers once: a copy of this process that it makes ends with its answer."""
+        """A function that gives one answer: copies of this process that it makes end with theirs."""
 
         @functools.wraps(function)
         def answer(*given, **named):
@@ -193,12 +199,15 @@ class _Run:
         """In place of the course's own: what the function or class does is written down, and what goes on is given."""
         name = getattr(attempt, "__name__", attempt)
         built = inspect.isclass(attempt) and name not in EXERCISES
-        item, number, draw = (BUILDS if built else EXERCISES)[name], self.attempts, self.plan["draw"]
+        item, draw, step = (
+            (BUILDS if built else EXERCISES)[name],
+            self.plan["draw"],
+            f"{self.statement}.{self.attempts:02}",
+        )
         self.attempts += 1
-        if number >= MOST or f"attempt {number}" in self.plan["lost"]:
+        if self.attempts > MOST or step in self.plan["lost"]:
             return item.reference
-        self._mark(attempt=number, name=name)
-        source = _source(attempt)
+        self._begin(step, name)
         if not built:
             attempt = self._alone(attempt)
         elif "update" in vars(attempt):
@@ -207,9 +216,8 @@ class _Run:
             got = item.attempt(attempt, draw) if built else checking.attempt_of(item, attempt, draw)
         except BaseException as error:  # KeyboardInterrupt, and whatever else is no Exception
             got = building.Attempt(error=_words(error)) if built else checking.Attempt(f"It stops with {_words(error)}")
-        entry = {"name": name, "cell": self.at["cell"], "source": source, "missing": self.missing}
-        self._write(f"answers/{number:03}", entry | {"attempt": to_json(got)})
-        self._mark(attempt=None)
+        self._write(f"answers/{step}", {"name": name, "missing": self.missing, "attempt": to_json(got)})
+        self._begin(self.statement)
         if not (building if built else checking).is_right(item, got, draw):
             return item.reference
         return attempt if built else checking.going_on(item, got, attempt, draw)
@@ -217,10 +225,3 @@ class _Run:
 
 def _words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".partition("\n")[0]
-
-
-def _source(attempt) -> str:
-    try:
-        return inspect.getsource(attempt)[:20_000]
-    except Exception:  # it is only shown, where the notebook's own text does not have it
-        return ""

@@ -24,19 +24,19 @@ def grade_tables(rows: Sequence[dict]) -> list[Table]:
         for name, found in row["exercises"].items():
             groups[found["notebook"]].setdefault(row["student"], {})[name] = found["state"]
     tables = [_notebook_table(notebook, group) for notebook, group in sorted(groups.items())]
-    told = [{"student": row["student"], "problem": _shortened(row["problem"])} for row in rows if row["problem"]]
-    told += [{"student": row["student"], "problem": _shortened(text)} for row in rows for text in row["remarks"]]
-    made = [(name, found) for row in rows for name, found in row["exercises"].items() if found["remark"]]
-    often = [
-        {"exercise": name, "students": count, "what the checker says": _shortened(remark)}
-        for (name, remark), count in Counter((name, found["remark"]) for name, found in made).most_common()
-        if count > 1
-    ]
+    problems = [(row["student"], text) for row in rows for text in (row["problem"], *row["remarks"]) if text]
+    made = Counter((name, found["remark"]) for row in rows for name, found in row["exercises"].items())
+    often = [(name, count, remark) for (name, remark), count in made.most_common() if remark and count > 1]
     listed = {
-        "\nProblems, and what is worth a look": told,
-        "\nMade by more than one student": often,
+        "\nProblems, and what is worth a look": [
+            {"student": student, "problem": _shortened(text)} for student, text in problems
+        ],
+        "\nMade by more than one student": [
+            {"exercise": name, "students": count, "what the checker says": _shortened(remark)}
+            for name, count, remark in often
+        ],
         "\nPredicted": _predicted(rows),
-        "\nBelieved, before the course and after its core path": believed(rows),
+        "\nBelieved, before the course and after its core path": _believed(rows),
     }
     return tables + [Table(lines, caption) for caption, lines in listed.items() if lines]
 
@@ -51,22 +51,24 @@ def _notebook_table(notebook: str, group: dict[str, dict[str, str]]) -> Table:
 
 
 def _predicted(rows: Sequence[dict]) -> list[dict]:
-    said = [(name, one["answer"]) for row in rows for name, one in row["predictions"].items() if one["answer"]]
-    counted = Counter(said)
-    order = sorted(counted, key=lambda each: (list(PREDICTIONS).index(each[0]), -counted[each]))
-    return [{"prediction": name, "students": counted[name, answer], "said": answer} for name, answer in order]
+    lines = []
+    for name in PREDICTIONS:
+        said = Counter(row["predictions"].get(name, {}).get("answer") for row in rows).most_common()
+        lines += [{"prediction": name, "students": count, "said": answer} for answer, count in said if answer]
+    return lines
 
 
-def believed(rows: Sequence[dict]) -> list[dict]:
+def _believed(rows: Sequence[dict]) -> list[dict]:
     """Of each question asked before and after: how many were right each time, and what else was believed most."""
     lines = []
     for number, entry in enumerate(BELIEFS["after"]):
         line = {"question": _shortened(entry["question"], 70)}
         for when in ("before", "after"):
-            given = [row["quizzes"].get(when, {}).get("answers", [])[number : number + 1] for row in rows]
-            given, right = [one[0] for one in given if one and one[0]], right_answers(when)[number]
-            wrong = Counter(answer for answer in given if answer != right).most_common(1)
-            line |= {f"right {when}": f"{sum(one == right for one in given)} of {len(given)}"}
+            chosen = [row["quizzes"].get(when, {}).get("answers", []) for row in rows]
+            given = Counter(answer for answers in chosen for answer in answers[number : number + 1] if answer)
+            right = given.pop(right_answers(when)[number], 0)
+            wrong = given.most_common(1)
+            line |= {f"right {when}": f"{right} of {right + given.total()}"}
             line |= {f"else {when}": _shortened(wrong[0][0], 50) if wrong else "–"}
         lines.append(line)
     return lines if any("before" in row["quizzes"] or "after" in row["quizzes"] for row in rows) else []
@@ -84,21 +86,18 @@ def write_marks(path: Path, rows: Sequence[dict]) -> None:
     exercises = [name for name in (*EXERCISES, *BUILDS) if any(name in row["exercises"] for row in rows)]
     predictions = [name for name in PREDICTIONS if any(name in row["predictions"] for row in rows)]
     quizzes = sorted({name for row in rows for name in row["quizzes"]})
-    missing = {"state": "missing", "points": 0.0, "mistake": ""}
-    names, lines = ["student", "points", "of"], []
-    for name in exercises:
-        names += [f"{name} {what}" for what in missing]
-    names += [*(f"predicted {name}" for name in predictions), *(f"quiz {name}" for name in quizzes)]
+    missing, lines = {"state": "missing", "points": 0.0, "mistake": ""}, []
     for row in rows:
-        found = [row["exercises"].get(name, missing) for name in exercises]
-        asked = [points["points"] for name, points in zip(exercises, found, strict=True) if name in EXERCISES]
-        cells = [row["student"], f"{sum(asked):.2f}", len(asked)]
-        for one in found:
-            cells += [one["state"], f"{one['points']:.2f}", one["mistake"]]
-        cells += [row["predictions"].get(name, {}).get("answer", "") for name in predictions]
-        cells += [row["quizzes"].get(name, {}).get("right", "") for name in quizzes]
-        lines.append([*cells, row["version"], "; ".join([row["problem"], *row["remarks"]]).strip("; ")])
-    write_csv(path, [*names, "version", "remarks"], [list(map(_harmless, line)) for line in lines])
+        found = {name: row["exercises"].get(name, missing) for name in exercises}
+        asked = [one["points"] for name, one in found.items() if name in EXERCISES]
+        line = {"student": row["student"], "points": f"{sum(asked):.2f}", "of": len(asked)}
+        for name, one in found.items():
+            line |= {f"{name} {what}": one[what] for what in missing} | {f"{name} points": f"{one['points']:.2f}"}
+        line |= {f"predicted {name}": row["predictions"].get(name, {}).get("answer", "") for name in predictions}
+        line |= {f"quiz {name}": row["quizzes"].get(name, {}).get("right", "") for name in quizzes}
+        line |= {"version": row["version"], "remarks": "; ".join(filter(None, [row["problem"], *row["remarks"]]))}
+        lines.append(line)
+    write_csv(path, list(lines[0]), [list(map(_harmless, line.values())) for line in lines])
 
 
 def _harmless(cell: object) -> str:

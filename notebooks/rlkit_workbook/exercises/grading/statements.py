@@ -64,14 +64,14 @@ class Reading:
     broken: dict[str, str]
     remarks: list[str]
 
-    def source(self, cell: str, name: str) -> str:
-        """The last function or class of that name in a cell; empty where there is none."""
-        found = ""
-        for node in ast.walk(ast.parse(self.sources.get(cell, ""))):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
+    def source(self, name: str, cell: str) -> str:
+        """The last function or class of that name in a cell, else below or above it; empty where there is none."""
+        for text in (self.sources[cell], *reversed(self.sources.values())):
+            nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+            for node in reversed([node for node in nodes if node.name == name]):
                 first = min([node.lineno, *(mark.lineno for mark in node.decorator_list)])
-                found = "\n".join(self.sources[cell].splitlines()[first - 1 : node.end_lineno])
-        return found
+                return "\n".join(text.splitlines()[first - 1 : node.end_lineno])
+        return ""
 
 
 def read(cells: dict[str, str]) -> Reading:

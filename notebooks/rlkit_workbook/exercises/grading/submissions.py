@@ -165,7 +165,8 @@ def neighbours(path: Path) -> list[Path]:
 
 
 def copy_neighbours(path: Path, folder: Path) -> None:
-    """Copy what lies beside a notebook into a folder of its own."""
+    """Copy what lies beside a notebook into a new folder."""
+    folder.mkdir()
     for file in neighbours(path):
         copy = folder / file.relative_to(path.parent)
         copy.parent.mkdir(parents=True, exist_ok=True)
