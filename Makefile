@@ -35,7 +35,7 @@ test: setup lint claims
 test-slow: setup
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m slow tests
 
-# The site's chapters, hostile hand-ins, each notebook with other right answers and alone with the wheel, a full app
+# The site's chapters, each notebook with other right answers and alone with the wheel, a full app
 test-long: setup
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m long tests
 

@@ -15,7 +15,7 @@ from rlkit_workbook.exercises import EXERCISES
 from rlkit_workbook.exercises.checking import Attempt, is_right
 from rlkit_workbook.exercises.grading import exchange, grade_notebooks
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 FRAMES = """frame = sys._getframe()
     while frame:
         for found in (frame.f_locals.get("self"), frame.f_locals.get("exercise")):
