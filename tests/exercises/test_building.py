@@ -1,6 +1,7 @@
 """The larger exercises: every known mistake gets its own sentence, right updates of other forms are accepted."""
 
 import copy
+import functools
 
 import numpy as np
 import pytest
@@ -35,6 +36,24 @@ def test_each_mistake_gets_its_own_sentence(build, mistake):
     box, kind = judge_build(build, build.mistaken(mistake))
     assert (box.kind, kind) == ("wrong", build.reference)
     assert box.text[0] == build.texts["mistakes"][mistake]["text"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "mistake"),
+    [
+        ("MyIQL", {".squeeze(1)  # equation 5": "", "observations).squeeze(1)": "observations)"}, "value_broadcast"),
+        ("MyIQL", {".clamp(max=self.max_weight)": "", "- targets) ** 2": "- targets) ** 2 / 2"}, "half"),
+        ("MyAWAC", {".clamp(max=self.max_weight)": "", "** 2).mean()": "** 2).mean() / 2"}, "half"),
+        ("MyRND", {"self.updates += 1": "pass", "bonus.mean())": "bonus.sum())"}, "predictor_summed"),
+    ],
+)
+def test_of_several_mistakes_that_of_the_first_wrong_network_is_told(name, changes, mistake):
+    build = BUILDS[name]
+    source = functools.reduce(lambda text, change: text.replace(*change), changes.items(), build.solution)
+    names = dict(vars(build.module))
+    exec(source, names)
+    box, _ = judge_build(build, type(name, (build.reference,), {"update": names["update"]}))
+    assert box.mistake == mistake
 
 
 @pytest.mark.parametrize("build", BUILDS.values(), ids=list(BUILDS))

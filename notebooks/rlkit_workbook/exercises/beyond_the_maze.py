@@ -53,6 +53,9 @@ EXERCISES = [
             "multiplied": _bounds(lambda r, g, stopped: _ends(stopped) * (1 - g)),
             "exchanged": _bounds(lambda r, g, stopped: _ends(stopped)[::-1] / (1 - g)),
             "symmetric": _bounds(lambda r, g, _: array([-1, 1]) * abs(r).max() / (1 - g)),
+            "lowest_zero": _bounds(lambda r, g, stopped: array([0, stopped.max()]) / (1 - g)),
+            "lowest_zero_and_no_end": _bounds(lambda r, g, _: array([0, r.max()]) / (1 - g)),
+            "highest_zero": _bounds(lambda r, g, stopped: array([stopped.min(), 0]) / (1 - g)),
         },
     ),
     Exercise(
@@ -77,6 +80,12 @@ EXERCISES = [
             "last_kept_if_cut": lambda end, cut: ~cut | (_last(end) & cut),
             "turned_around": lambda end, cut: ~(end | ~(cut | _last(end))),
             "one_behind": lambda end, cut: end | np.append(~cut[1:], False),
+            "not_cut": lambda end, cut: ~cut,
+            "not_terminated": lambda end, cut: ~end,
+            "cut_only": lambda end, cut: cut,
+            "any_end": lambda end, cut: end | cut,
+            "no_end": lambda end, cut: ~(end | cut),
+            "followed": lambda end, cut: ~(cut | _last(end)),
         },
     ),
 ]

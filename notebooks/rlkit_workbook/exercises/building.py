@@ -214,12 +214,16 @@ def build_verdict(build: Build, got: Attempt, draw: int = 0) -> Box:
 
 
 def _mistake(build: Build, got: Attempt, draw: int) -> str:
-    """The mistake that makes the same of every network; empty where none does."""
-    if not got.error:
-        for name in build.texts["mistakes"]:
-            theirs = _known(build.name, name, draw)
-            if not theirs.error and not theirs.differs(got):
-                return name
+    """The mistake that makes the same of every network, else of the first one that is wrong; empty where none does."""
+    known = {name: _known(build.name, name, draw) for name in build.texts["mistakes"] if not got.error}
+    for name, theirs in known.items():
+        if not theirs.error and not theirs.differs(got):
+            return name
+    right = _known(build.name, "", draw)
+    for name, theirs in known.items():
+        wrong, wrong_too = right.differing(got, 1), right.differing(theirs, 1)
+        if wrong[:1] == wrong_too[:1] != [] and wrong[0] not in theirs.differing(got, 1):
+            return name
     return ""
 
 

@@ -73,6 +73,7 @@ EXERCISES = [
             "maxima": lambda q, p, t: q.max(-1) - t.max(-1),
             "maximum_believed": lambda q, p, t: q.max(-1) - (p * t).sum(-1),
             "against_the_best": lambda q, p, t: (p * q).sum(-1) - t.max(-1),
+            "largest_error": lambda q, p, t: (q - t).max(-1),
             "likeliest_action": lambda q, p, t: _of_chosen(q - t, p.argmax(-1)),
             "unweighted": lambda q, p, t: (q - t).mean(-1),
             "summed_unweighted": lambda q, p, t: (q - t).sum(-1),
@@ -95,6 +96,8 @@ EXERCISES = [
         misconceptions={
             "maximum_of_means": lambda e, t: e.mean(0).max() - t.max(),
             "mean_error": lambda e, t: (e - t).mean(),
+            "largest_error": lambda e, t: (e - t).max(1).mean(),
+            "largest_error_of_all": lambda e, t: (e - t).max(),
             "true_mean": lambda e, t: e.max(1).mean() - t.mean(),
             "chosen_truth": lambda e, t: (e.max(1) - t[e.argmax(1)]).mean(),
             "best_action": lambda e, t: e[:, t.argmax()].mean() - t.max(),

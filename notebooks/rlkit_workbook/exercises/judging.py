@@ -191,6 +191,7 @@ EXERCISES = [
             "likeliest_action": lambda *x: _fqe(*x, values=lambda q, p: q[np.arange(len(q)), p.argmax(1)]),
             "plain_average": lambda *x: _fqe(*x, values=lambda q, p: q.mean(1)),
             "unseen_zero": lambda *x: _fqe(*x, unseen=0.0),
+            "unseen_nan": lambda *x: _fqe(*x, unseen=np.nan),
             "summed": lambda *x: _fqe(*x, total=True),
             "last_step": lambda *x: _fqe(*x, last=True),
             "here_not_next": lambda *x: _fqe(*x, shift=True),
