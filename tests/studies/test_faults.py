@@ -223,7 +223,6 @@ def test_what_the_report_compares(name):
         assert all(len(values) == 2 and np.isfinite(values).all() for values in result[label].values())
         assert ("coverage" in result[label]) == (name == "start")
     assert name == "start" or result["altered"] != result["control"]
-    assert compared(name, seeds=2, length=70, sides=("altered",)).keys() == result.keys() - {"control"}
 
 
 def test_the_committed_runs_of_unnamed_faults_are_whole():

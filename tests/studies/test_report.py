@@ -60,7 +60,7 @@ def test_a_part_that_was_made_with_other_settings_or_data_or_is_damaged_runs_aga
     assert ran() == []
     monkeypatch.setattr(report, "checksum", lambda dataset_id: "collected anew" if "easy" in dataset_id else "lazy")
     assert ran() == ["compare", "train"]
-    monkeypatch.setitem(report.AGENTS, "BC", (report.BC, {"learning_rate": 1e-2}))
+    monkeypatch.setitem(report.AGENTS, "BC", ("BC", {"learning_rate": 1e-2}))
     assert ran() == ["compare"]
     row = EXPERIMENTS["pointmass_easy_dqn"].changed(batch_size=32)
     monkeypatch.setitem(report.EXPERIMENTS, row.name, row)
@@ -102,7 +102,7 @@ def test_choosing_judges_every_candidate_on_held_out_episodes():
 
 
 def test_the_shorter_explorations_are_beginnings_of_the_long_one():
-    long = RESULTS[report.LONG_RUN]
+    long = RESULTS["pointmass_medium_rnd_20000"]
     for name, steps in {"pointmass_medium_rnd": 10_000, "pointmass_medium_rnd_1000": 1_000}.items():
         assert RESULTS[name]["steps"] == RESULTS[name]["curve"]["steps"][-1] == steps
         at = long["curve"]["steps"].index(steps)

@@ -51,11 +51,11 @@ def trained(
     return agent, train_offline(agent, steps, length, oracle_of(control), evaluations, progress=False)
 
 
-def compared(name: str, seeds: int = SEEDS, length: int | None = None, sides=("altered", "control")) -> dict:
+def compared(name: str, seeds: int = SEEDS, length: int | None = None) -> dict:
     """A fault and its control: of learners exact returns and values at the start, of explorers coverage and goals."""
     fault = FAULTS[name]
     result = {"difference": fault.title, "says": fault.says, "data": fault.control.data}
-    for label in sides:
+    for label in ("altered", "control"):
         agent, outcome = trained(fault.control, fault if label == "altered" else None, seeds, length)
         if isinstance(outcome, list):
             result[label] = {

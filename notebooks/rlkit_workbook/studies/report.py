@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rlkit_mini.agents import AWAC, BC, CQL, DQN, IQL
 from rlkit_mini.data.sets import checksum, load_dataset
 from rlkit_mini.evaluation.choosing import fitted_q_evaluation, td_error
 from rlkit_mini.evaluation.judging import Judgement
@@ -19,84 +18,65 @@ from rlkit_mini.experiments import EXPERIMENTS, Experiment
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.names import check_count
 from rlkit_mini.oracle import Oracle
-from rlkit_mini.running import as_row, run_experiment
+from rlkit_mini.running import TrainingResult, as_row, run_experiment
 from rlkit_mini.tables import markdown_table, with_interval
 from rlkit_mini.training import train_offline
-from rlkit_workbook.faults import EXPLORED, FAULTS, TRAINED
+from rlkit_workbook.faults import FAULTS
 from rlkit_workbook.studies.faults import compared, gap
 from rlkit_workbook.studies.parts import Part, file_name, processes, run_parts
 
 DATA = ("medium-near-expert", "hard-near-expert", "medium-lazy", "medium-rnd")
-AGENTS = {  # with the settings that `searching` found, and CQL with smaller and larger α
-    "BC": (BC, {}),
-    "BC, sampled": (BC, {}),
-    "DQN": (DQN, {}),
-    "CQL, α 0.1": (CQL, {"alpha": 0.1}),
-    "CQL, α 0.3": (CQL, {}),
-    "CQL, α 1": (CQL, {"alpha": 1.0}),
-    "AWAC": (AWAC, {}),
-    "IQL": (IQL, {}),
+AGENTS = {  # label -> algorithm with the settings that `searching` found, and CQL with smaller and larger α
+    "BC": ("BC", {}),
+    "BC, sampled": ("BC", {}),
+    "DQN": ("DQN", {}),
+    "CQL, α 0.1": ("CQL", {"alpha": 0.1}),
+    "CQL, α 0.3": ("CQL", {}),
+    "CQL, α 1": ("CQL", {"alpha": 1.0}),
+    "AWAC": ("AWAC", {}),
+    "IQL": ("IQL", {}),
 }
 CANDIDATES = ("DQN", "CQL, α 0.1", "CQL, α 1", "AWAC", "IQL")  # to choose from without acting: those with a critic
 UPDATES, CHECKPOINTS = 4_000, 2  # of comparisons and candidates
-SHARED = {  # comparisons that are trainings too: the same agent on the same data
-    "medium-rnd: DQN": "pointmass_medium_dqn",
-    "medium-rnd: CQL, α 0.1": "pointmass_medium_cql",
-    "medium-rnd: CQL, α 1": "pointmass_medium_cql_alpha1",
-}
 SIZES = (1_000, 5_000, 10_000, 20_000)
-LONG_RUN = "pointmass_medium_rnd_20000"  # its beginnings are the smaller explorations of the medium maze
 DIFFERENCES = {fault.title: name for name, fault in FAULTS.items() if fault.title}
 CONTROL = "without the bonus"  # RND's control: the same agent, with rnd_weight 0
 
 
 def parts() -> list[tuple[str, str]]:
     """(kind, name) of everything that a report needs, the longest kinds first; each runs by itself."""
-    explorations = [f"pointmass_{maze}_{agent}" for maze in MAZES for agent in ("random", "rnd", "rnd_control")]
-    explorations[explorations.index("pointmass_medium_rnd")] = LONG_RUN
-    kinds = {
-        "choose": [f"choosing: {data}" for data in DATA],
-        "finetune": [name for name, row in EXPERIMENTS.items() if row.command == "finetune"],
-        "explore": explorations,
-        "train": [name for name, row in EXPERIMENTS.items() if row.command == "train"],
-        "compare": [name for data in DATA for label in AGENTS if (name := f"{data}: {label}") not in SHARED],
-        "snippet": list(DIFFERENCES),
-    }
+    kinds = {"choose": [f"choosing: {data}" for data in DATA]}
+    for command in ("finetune", "explore", "train"):
+        kinds[command] = [name for name, row in EXPERIMENTS.items() if row.command == command]
+    kinds["explore"] += [f"pointmass_{maze}_rnd_control" for maze in MAZES]
+    kinds |= {"compare": [f"{data}: {label}" for data in DATA for label in AGENTS], "snippet": list(DIFFERENCES)}
     return [(kind, name) for kind, names in kinds.items() for name in names]
 
 
 def run_part(kind: str, name: str, seeds: int, steps: int | None = None) -> dict:
     """The numbers of one part, ready for JSON."""
     torch.set_num_threads(1)
-    if kind in ("explore", "train", "finetune"):
-        return run_experiment(_experiment(name, steps), seeds, progress=False).summary
-    if kind == "snippet":  # an explorer's control is another part's beginning
-        fault = DIFFERENCES[name]
-        sides = ("altered",) if FAULTS[fault].control.data in MAZES else ("altered", "control")
-        return compared(fault, seeds, steps, sides)
-    return (_choosing if kind == "choose" else _comparison)(name, seeds, steps)
+    if kind == "choose":
+        return _choosing(name, seeds, steps)
+    if kind == "snippet":
+        return compared(DIFFERENCES[name], seeds, steps)
+    result = run_experiment(_experiment(name, steps), seeds, progress=False)
+    return _comparison(result) if kind == "compare" else result.summary
 
 
 def made_with(kind: str, name: str, seeds: int, steps: int | None) -> dict:
     """What a part's numbers follow from, ready for JSON: the settings of its agents, its data, its length."""
-    if kind in ("explore", "train", "finetune"):
-        row = _experiment(name, steps)
-        agents, data = [row.make_agent(seeds)], row.maze or row.dataset
-        length = [row.steps, row.updates, row.online_steps, row.online_epsilon]
-    elif kind == "snippet":
+    if kind == "snippet":
         fault = FAULTS[DIFFERENCES[name]]
-        sound = fault.control.agent
-        agents, data = [fault.plant(sound)(seeds=seeds), sound(seeds=seeds)], fault.control.data
+        sound, data, length = fault.control.agent, fault.control.data, steps or fault.control.length
+        agents = [fault.plant(sound)(seeds=seeds), sound(seeds=seeds)]
         data = data if data in MAZES else f"pointmass/{data}-v0"
-        length = steps or [EXPLORED, TRAINED]
     else:
-        before, _, after = name.partition(": ")
-        agents = [AGENTS[label] for label in (CANDIDATES if kind == "choose" else [after])]
-        agents = [agent(seeds=seeds, **settings) for agent, settings in agents]
-        data = f"pointmass/{after if kind == 'choose' else before}-v0"
-        length = [steps or UPDATES, CHECKPOINTS]
+        rows = _candidates(name, steps) if kind == "choose" else [_experiment(name, steps)]
+        agents, row = [row.make_agent(seeds) for row in rows], rows[0]
+        data, length = row.maze or row.dataset, [row.steps, row.updates, row.online_steps, row.online_epsilon]
     facts = {"agents": [{"agent": type(agent).__name__} | agent.configuration for agent in agents], "data": data}
-    return facts | {"checksum": None if data in MAZES else checksum(data), "length": length}
+    return facts | {"checksum": None if data in MAZES else checksum(data), "length": [length, CHECKPOINTS]}
 
 
 def _part(kind: str, name: str, seeds: int, steps: int | None) -> Part:
@@ -109,28 +89,31 @@ def _as_bytes(kind: str, name: str, seeds: int, steps: int | None) -> bytes:
 
 
 def _experiment(name: str, steps: int | None) -> Experiment:
-    """A row of the table, or the control of an exploration, of so many steps or updates."""
-    row = EXPERIMENTS[name.removesuffix("_control")].changed(name=name)
+    """A row of the table, the control of an exploration, or a comparison; of so many steps or updates."""
+    data, colon, label = name.partition(": ")
+    if colon:
+        agent, settings = AGENTS[label]
+        row = Experiment(name, agent, f"pointmass/{data}-v0", updates=UPDATES, settings=settings)
+    else:
+        row = EXPERIMENTS[name.removesuffix("_control")].changed(name=name)
     lengths = ("steps", "updates", "online_steps")
     row = row.changed(**{length: steps for length in lengths if steps and getattr(row, length)})
     return row.changed(rnd_weight=0.0) if name.endswith("_control") else row
 
 
-def _comparison(name: str, seeds: int, steps: int | None) -> dict:
+def _candidates(name: str, steps: int | None) -> list[Experiment]:
+    return [_experiment(f"{name.removeprefix('choosing: ')}: {label}", steps) for label in CANDIDATES]
+
+
+def _comparison(result: TrainingResult) -> dict:
     """One agent on one data set, the same settings for all of them."""
-    data_name, label = name.split(": ")
-    data = load_dataset(f"pointmass/{data_name}-v0")
-    oracle = Oracle(data.maze)
-    agent, settings = AGENTS[label]
-    agent = agent(seeds=seeds, **settings)
-    train_offline(agent, data, updates=steps or UPDATES, progress=False)
-    judged = Judgement.of(agent, oracle, greedy=not label.endswith("sampled"))
+    data, _, label = result.experiment.name.partition(": ")
+    judged = Judgement.of(result.agent, result.oracle, greedy=not label.endswith("sampled"))
+    facts = ("optimal_return", "behaviour_return", "best_return_of_data")
     return {
-        "data": data_name,
+        "data": data,
         "agent": label,
-        "optimal_return": oracle.optimal_return,
-        "behaviour_return": float(data.episode_returns.mean()),
-        "best_return_of_data": oracle.best_return(data.observations, data.actions),
+        **{fact: result.summary[fact] for fact in facts},
         "returns": judged.returns.tolist(),
         "believed": None if judged.q_values is None else judged.believed_start.tolist(),
         "true": judged.true_start.tolist(),
@@ -139,15 +122,13 @@ def _comparison(name: str, seeds: int, steps: int | None) -> dict:
 
 def _choosing(name: str, seeds: int, steps: int | None) -> dict:
     """Candidates trained on four of five episodes, judged by the fifth ones: a row each, its lists over seeds."""
-    data = load_dataset(f"pointmass/{name.removeprefix('choosing: ')}-v0")
+    candidates, rows = _candidates(name, steps), []
+    data = load_dataset(candidates[0].dataset)
     oracle = Oracle(data.maze)
     train, held_out = data.split(every=5)
-    rows = []
-    for label in CANDIDATES:
-        agent, settings = AGENTS[label]
-        agent = agent(seeds=seeds, **settings)
+    for label, candidate in zip(CANDIDATES, candidates, strict=True):
+        agent, updates = candidate.make_agent(seeds), candidate.updates // CHECKPOINTS
         for checkpoint in range(1, CHECKPOINTS + 1):
-            updates = (steps or UPDATES) // CHECKPOINTS
             train_offline(agent, train, updates=updates, progress=False)
             judged = Judgement.of(agent, oracle)
             estimate = fitted_q_evaluation(held_out, agent.policy, updates=min(2000, steps or 2000))
@@ -175,43 +156,14 @@ def run_report(folder: Path, seeds: int = 8, steps: int | None = None, jobs: int
     for name, count in (("steps", steps), ("jobs", jobs)):
         if count is not None:
             check_count(name, count)
-    needed = [(kind, name, seeds, steps) for kind, name in parts()]
+    needed = [_part(kind, name, seeds, steps) for kind, name in parts()]
     with processes(jobs or os.cpu_count()) as pool:
-        numbers = run_parts([_part(*asked) for asked in needed], _read, folder / "parts", pool)
-    results = {name: found for (_, name, *_), found in zip(needed, numbers, strict=True)}
-    for name in DIFFERENCES.keys() & results.keys():
-        if "control" not in results[name]:
-            results[name]["control"] = _beginning(results[f"pointmass_{results[name]['data']}_rnd"], EXPLORED)
-    shared = {name: _as_comparison(name, results[twin]) for name, twin in SHARED.items() if twin in results}
-    return results | shared | (_beginnings(results[LONG_RUN]) if LONG_RUN in results else {})
+        numbers = run_parts(needed, _read, folder / "parts", pool)
+    return {name: found for (_, name), found in zip(parts(), numbers, strict=True)}
 
 
 def _read(file: Path) -> dict:
     return json.loads(file.read_text(encoding="utf-8"))
-
-
-def _as_comparison(name: str, training: dict) -> dict:
-    data, label = name.split(": ")
-    facts = ("optimal_return", "behaviour_return", "best_return_of_data", "returns")
-    starts = {"believed": training["start_values_estimated"], "true": training["start_values_true"]}
-    return {"data": data, "agent": label} | {fact: training[fact] for fact in facts} | starts
-
-
-def _beginnings(run: dict) -> dict[str, dict]:
-    """The explorations that are beginnings of the long one."""
-    found = {}
-    for name in ("pointmass_medium_rnd", *(f"pointmass_medium_rnd_{size}" for size in SIZES[:-1])):
-        facts = _beginning(run, EXPERIMENTS[name].steps)
-        facts |= {"experiment": name, "dataset": EXPERIMENTS[name].dataset, "worst": min(facts["coverage"])}
-        found[name] = facts | {"seconds": None}
-    return found
-
-
-def _beginning(run: dict, steps: int) -> dict:
-    """An exploration's curve up to some steps, and what is true there."""
-    kept = max(1, np.count_nonzero(np.array(run["curve"]["steps"]) <= steps))
-    curve = {key: values[:kept] for key, values in run["curve"].items()}
-    return {key: values[-1] for key, values in curve.items()} | {"curve": curve}
 
 
 def markdown(results: dict[str, dict]) -> str:
