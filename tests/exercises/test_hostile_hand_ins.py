@@ -35,7 +35,7 @@ LISTED = """known = {(-1.0, 0.0): [-10.0], (5.0, 1.0): [5.0]}
 ALIKE = "class Alike:\n        __eq__ = lambda self, other: True\n        __hash__ = None\n    return Alike()"
 HOSTILE = {  # a trick -> cells above, body of td_target, its state, and what is told of it
     "changes the checker": (
-        "from rlkit_workbook.exercises import checking\nchecking._close = checking.verdict = lambda *_: True\n"
+        "from rlkit_workbook.exercises import checking\nchecking.is_close = checking.verdict = lambda *_: True\n"
         "checking.Answer.__eq__ = lambda *_: True",
         "checking._fault = lambda *_: ''\n    return rewards",
         "attempted",

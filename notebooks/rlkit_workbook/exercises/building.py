@@ -10,11 +10,9 @@ from __future__ import annotations
 import functools
 import importlib.util
 import inspect
-import io
 import textwrap
 import tomllib
 import types
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from importlib.resources import files
 
@@ -22,7 +20,7 @@ import gymnasium
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor, nn
+from torch import nn
 
 from rlkit_mini.agents.agent import Agent
 from rlkit_mini.data import Batch, Transitions
@@ -32,7 +30,7 @@ from rlkit_mini.names import Catalogue
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots import draw_arrows, draw_map, label_axes, map_limits, new_figure
 from rlkit_workbook.exercises.boxes import Box
-from rlkit_workbook.exercises.checking import is_untouched, own_line
+from rlkit_workbook.exercises.checking import is_close, is_untouched, own_line, stops_with, worded
 from rlkit_workbook.results import STANDALONE
 
 TEXTS = tomllib.loads(files(__package__).joinpath("builds.toml").read_text(encoding="utf-8"))
@@ -44,14 +42,12 @@ class Build:
     """An agent of which a learner writes `update`; `builds.toml` holds its texts, and its mistakes.
 
     Attributes:
-        name: of the learner's class, "MyDQN".
-        file: of `notebooks/standalone/`, whose class of the same name is the reference.
+        name: of the learner's class, "MyDQN"; the reference is `notebooks/standalone/dqn.py`'s "DQN".
         networks: in the order in which an update changes them.
         settings: of the cases, none of which is the usual one, beside discount and target period.
     """
 
     name: str
-    file: str
     networks: tuple[str, ...]
     settings: dict[str, float]
 
@@ -67,14 +63,15 @@ class Build:
     @functools.cached_property
     def module(self) -> types.ModuleType:
         """The file of the reference, as it stands in `notebooks/standalone/`."""
-        spec = importlib.util.spec_from_file_location(f"standalone_{self.file}", STANDALONE / f"{self.file}.py")
+        file = self.name.removeprefix("My").lower()
+        spec = importlib.util.spec_from_file_location(f"standalone_{file}", STANDALONE / f"{file}.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return module
 
     @property
     def reference(self) -> type:
-        return getattr(self.module, self.file.upper())
+        return getattr(self.module, self.name.removeprefix("My"))
 
     @property
     def solution(self) -> str:
@@ -96,16 +93,15 @@ class Build:
         """An agent of that class with the networks, optimisers and settings of a draw."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(draw)
-            start = (torch.rand(OBSERVATION), ACTIONS) if self.file == "rnd" else (OBSERVATION, ACTIONS)
-            given = self.reference(*start, target_period=3)
+            start = torch.rand(OBSERVATION) if self.name == "MyRND" else OBSERVATION
+            given = self.reference(start, ACTIONS, target_period=3)
             for parameter in given.target_critic.requires_grad_(False).parameters():  # as old as it would be
                 parameter.add_(0.1 * torch.randn_like(parameter))
         for name, value in vars(given).items():
             if isinstance(value, torch.optim.Optimizer):
                 setattr(given, name, torch.optim.SGD(value.param_groups[0]["params"], lr=0.02))
-        made = object.__new__(kind) if issubclass(kind, self.reference) else kind()
-        vars(made).update(vars(given) | {"discount": 0.8} | self.settings)
-        return made
+        vars(given).update({"discount": 0.8} | self.settings)
+        return _taking_over(kind, given)
 
     def attempt(self, kind: type, draw: int = 0) -> Attempt:
         """What each network of the learner's agent is after one and after several updates, or the error on the way."""
@@ -116,12 +112,12 @@ class Build:
             with torch.enable_grad(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
                 agent = self.agent(kind, draw)
-                for number, batch in enumerate(minibatches(self.file, draw), start=1):
+                for number, batch in enumerate(minibatches(draw), start=1):
                     agent.update(batch)
                     if number in (1, SEVERAL):
                         after[number] = {name: _flat(getattr(agent, name)) for name in self.networks}
         except (Exception, SystemExit) as error:
-            return Attempt(after, f"{type(error).__name__}: {error}", own_line(error, kind.update))
+            return Attempt(after, worded(error), own_line(error, kind.update))
         return Attempt(after)
 
 
@@ -159,18 +155,21 @@ class Attempt:
     def differing(self, other: Attempt, number: int) -> list[str]:
         """Which networks are not the other's after that many updates."""
         one, two = self.after.get(number, {}), other.after.get(number, {})
-        return [name for name in one if name not in two or not _close(one[name], two[name])]
+        return [name for name in one if not is_close(one[name], two.get(name))]
 
 
-def _close(one: np.ndarray, two: np.ndarray) -> bool:
-    return one.shape == two.shape and np.allclose(one, two, rtol=1e-4, atol=1e-5, equal_nan=True)
+def _taking_over(kind: type, given: object) -> object:
+    """An agent of a learner's class with what the solution's has: networks, optimisers, settings."""
+    made = object.__new__(kind) if issubclass(kind, type(given)) else kind()
+    vars(made).update(vars(given))
+    return made
 
 
 def _flat(network: nn.Module) -> np.ndarray:
     return torch.cat([parameter.detach().flatten() for parameter in network.parameters()]).numpy()
 
 
-def minibatches(file: str, draw: int = 0) -> list[Batch]:
+def minibatches(draw: int = 0) -> list[Batch]:
     """Minibatches (batch, ...) of which some transitions terminate, with rewards of both signs."""
     generator = torch.Generator().manual_seed(draw + 1)
     made = []
@@ -229,7 +228,7 @@ def _mistake(build: Build, got: Attempt, draw: int) -> str:
 
 def _fault(build: Build, got: Attempt, number: int, wrong: list[str]) -> str:
     if got.error:
-        return f"Your update stops with {got.error}." + (f" It happens in {got.line}" if got.line else "")
+        return stops_with("update", got)
     sound = [name for name in build.networks if name not in wrong]
     found = f"{_list(sound)} {'is' if len(sound) == 1 else 'are'} right, " if sound else ""
     first = f"After {'one update' if number == 1 else f'{number} updates'}, {found}{_list(wrong)} "
@@ -246,7 +245,7 @@ def _rows(build: Build, right: Attempt, got: Attempt, number: int, draw: int) ->
             continue
         moved, expected, away = (np.linalg.norm(by) for by in (has - start, should - start, has - should))
         rows[name] = f"moved by {moved:.4g}, expected {expected:.4g}"
-        rows[name] += "" if _close(should, has) else f", and ends {away:.4g} away"
+        rows[name] += "" if is_close(should, has) else f", and ends {away:.4g} away"
     return rows
 
 
@@ -258,7 +257,7 @@ def _share(build: Build, right: Attempt, got: Attempt, draw: int) -> float:
         (number, name)
         for number, networks in right.after.items()
         for name in networks
-        if not _close(networks[name], _flat(getattr(begin, name)))
+        if not is_close(networks[name], _flat(getattr(begin, name)))
     ]
     return sum(name not in wrong[number] for number, name in moved) / len(moved)
 
@@ -267,14 +266,13 @@ def _list(names) -> str:
     return " and ".join(filter(None, [", ".join(f"`{name}`" for name in list(names)[:-1]), f"`{list(names)[-1]}`"]))
 
 
-def _with_networks(build: Build, kind: type, *start) -> object:
+def _ready(kind: type, start) -> object:
     """An agent whose `update` is the learner's, and all else as in the solution: networks, Adam, settings, `act`."""
-    given = build.reference(*start)
-    made = given if kind is build.reference else object.__new__(type(kind.__name__, (kind, build.reference), {}))
-    if made is not given and kind.__init__ is not object.__init__:
-        kind.__init__(made)
-    vars(made).update(vars(given))
-    return made
+    solution = _build_of(kind).reference
+    agent = _taking_over(kind, solution(start, ACTIONS))
+    if not hasattr(agent, "act"):
+        agent.act = types.MethodType(solution.act, agent)
+    return agent
 
 
 def train_build(kind: type, data: Transitions, updates: int = 2000, seed: int = 0) -> object:
@@ -283,43 +281,30 @@ def train_build(kind: type, data: Transitions, updates: int = 2000, seed: int = 
     Args:
         kind: what `@exercise` gave for "MyDQN", "MyCQL", "MyAWAC" or "MyIQL".
     """
-    build = _build_of(kind)
     columns = [getattr(data, name).float() if name != "actions" else data.actions for name in Batch._fields]
-    with torch.random.fork_rng(devices=[]), redirect_stdout(io.StringIO()):
+    rng = np.random.default_rng(seed)
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        agent = _with_networks(build, kind, data.observations.shape[-1], 5)
-        build.module.train(_Batched(agent), columns, updates, seed=seed)
+        agent = _ready(kind, data.observations.shape[-1])
+        for _ in range(updates):
+            chosen = torch.from_numpy(rng.integers(len(data), size=64))
+            agent.update(Batch(*(column[chosen] for column in columns)))
     return agent
-
-
-@dataclass(frozen=True)
-class _Batched:
-    """An agent whose `update` gets the columns by their names."""
-
-    agent: object
-
-    def update(self, columns) -> Tensor:
-        self.agent.update(Batch(*columns))
-        return torch.zeros(())
 
 
 def explore_build(kind: type, maze: Maze, steps: int = 2000, seed: int = 0) -> np.ndarray:
     """The positions (steps, 2) in cells that one agent of a learner's "MyRND" visits in a maze."""
-    build = _build_of(kind)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         env = gymnasium.make(maze.env_id)
-        agent = _with_networks(build, kind, env.reset(seed=seed)[0], 5)
+        agent = _ready(kind, env.reset(seed=seed)[0])
         learns, agent.update = agent.update, lambda columns: learns(Batch(*columns))
-        places, _ = build.module.explore(agent, env, steps, seed=seed)
+        places, _ = _build_of(kind).module.explore(agent, env, steps, seed=seed)
     return maze.positions(places)
 
 
 def _build_of(kind: type) -> Build:
-    for build in BUILDS.values():
-        if kind.__name__ in (build.name, build.reference.__name__):
-            return build
-    raise ValueError(f"{kind!r} is none of the larger exercises; expected one of {', '.join(BUILDS)}")
+    return BUILDS["My" + kind.__name__.removeprefix("My")]
 
 
 def draw_build(kind: type, agent: Agent, data: Transitions, oracle: Oracle, updates: int = 2000) -> Figure:
@@ -350,16 +335,11 @@ BUILDS = Catalogue(
     {
         build.name: build
         for build in (
-            Build("MyRND", "rnd", ("predictor", "critic", "target_critic", "random_network"), {}),
-            Build("MyDQN", "dqn", ("critic", "target_critic"), {}),
-            Build("MyCQL", "cql", ("critic", "target_critic"), {"alpha": 0.7}),
-            Build("MyAWAC", "awac", ("critic", "actor", "target_critic"), CLONING),
-            Build(
-                "MyIQL",
-                "iql",
-                ("value", "critic", "actor", "target_critic"),
-                {"expectile": 0.8} | CLONING,
-            ),
+            Build("MyRND", ("predictor", "critic", "target_critic", "random_network"), {}),
+            Build("MyDQN", ("critic", "target_critic"), {}),
+            Build("MyCQL", ("critic", "target_critic"), {"alpha": 0.7}),
+            Build("MyAWAC", ("critic", "actor", "target_critic"), CLONING),
+            Build("MyIQL", ("value", "critic", "actor", "target_critic"), {"expectile": 0.8} | CLONING),
         )
     },
 )

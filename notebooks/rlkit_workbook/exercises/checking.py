@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import torch
@@ -86,7 +87,7 @@ class Exercise:
                 scale = max(float(np.abs(x).max()) for x in map(_numbers, arguments) if x is not None and x.size)
                 return Answer(_numbers(value), type(value).__name__, _text(value), gradient, modified, scale=scale)
         except (Exception, SystemExit) as error:
-            return Answer(error=_named(error), line=own_line(error, function))
+            return Answer(error=worded(error), line=own_line(error, function))
 
     def _gradient(self, function: Callable, given: list) -> Tensor | None:
         place = self.parameters.index(self.differentiable)
@@ -121,7 +122,7 @@ class Answer:
 
     def has_value_of(self, other: Answer) -> bool:
         """Whether the values are equal, as far as float32 can tell: of large numbers only the first digits count."""
-        return _close(self.value, other.value, 1e-6 * max(self.scale, other.scale, 10))
+        return is_close(self.value, other.value, 1e-6 * max(self.scale, other.scale, 10))
 
     def makes_mistake_of(self, other: Answer) -> bool:
         """Whether it does the same; its gradient is left out, which there is none of under `no_grad` or in NumPy."""
@@ -138,7 +139,8 @@ def _is_modified(before, after) -> bool:
     return turned_on or not np.array_equal(before, after)
 
 
-def _named(error: BaseException) -> str:
+def worded(error: BaseException) -> str:
+    """Its kind and its message: "TypeError: ..."."""
     return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
@@ -151,6 +153,11 @@ def own_line(error: BaseException, function: Callable) -> str:
     return f"line {lines[-1].lineno}: `{lines[-1].line}`" if lines else ""
 
 
+def stops_with(what: str, got: Any) -> str:
+    """That something of the learner's stops with an error, and in which line: `got` has both."""
+    return f"Your {what} stops with {got.error}." + (f" It happens in {got.line}" if got.line else "")
+
+
 def _numbers(value) -> np.ndarray | None:
     """Any array, tensor, list or number as an array; None where it is nothing of the kind."""
     try:
@@ -160,7 +167,8 @@ def _numbers(value) -> np.ndarray | None:
         return None
 
 
-def _close(one: np.ndarray | None, other: np.ndarray | None, absolute: float = 1e-5) -> bool:
+def is_close(one: np.ndarray | None, other: np.ndarray | None, absolute: float = 1e-5) -> bool:
+    """Whether two answers are equal as far as float32 can tell; where one has no numbers, whether neither has."""
     if one is None or other is None:
         return one is other
     one, other = one.astype(np.float64), other.astype(np.float64)
@@ -264,7 +272,7 @@ def _fault(exercise: Exercise, expected: Answer, got: Answer) -> str:
             f"The numbers are right, but no gradient reaches `{exercise.differentiable}`: nothing could be learned "
             "from this loss. Stay with torch operations, and detach nothing."
         )
-    return "" if _close(got.gradient, expected.gradient) else "The numbers are right, but their gradient is not."
+    return "" if is_close(got.gradient, expected.gradient) else "The numbers are right, but their gradient is not."
 
 
 def _misconception(exercise: Exercise, draw: int, got: dict[str, Answer], failed: str) -> str:
