@@ -38,38 +38,8 @@ from rlkit_workbook.exercises.hand_in import hand_in
 from rlkit_workbook.exercises.predictions import predict, reveal
 from rlkit_workbook.exercises.quizzes import beliefs, quiz
 
-__all__ = [
-    "BUILDS",
-    "EXERCISES",
-    "Exercise",
-    "beliefs",
-    "draw_build",
-    "exercise",
-    "explore_build",
-    "hand_in",
-    "hint",
-    "points",
-    "predict",
-    "progress",
-    "quiz",
-    "reveal",
-    "show_solution",
-    "unnamed_faults",
-]
-
-_SUBJECTS = (
-    exploring,
-    rnd,
-    data_sets,
-    dqn,
-    cql,
-    awac,
-    iql,
-    data_ablations,
-    judging,
-    fine_tuning,
-    beyond_the_maze,
-)  # in the notebooks' order
+# In the notebooks' order
+_SUBJECTS = (exploring, rnd, data_sets, dqn, cql, awac, iql, data_ablations, judging, fine_tuning, beyond_the_maze)
 EXERCISES = Catalogue("exercise", {item.name: item for subject in _SUBJECTS for item in subject.EXERCISES})
 predict, quiz = renewed(predict), renewed(quiz)
 _points: dict[str, float] = {}  # of each exercise's last attempt

@@ -6,7 +6,9 @@ from torch import tensor
 
 from rlkit_mini.agents.awac import advantage_weights, expected_value
 from rlkit_mini.agents.bc import log_likelihood
+from rlkit_mini.agents.dqn import value_of_action
 from rlkit_workbook.exercises.checking import Exercise
+from rlkit_workbook.exercises.cql import Q_VALUES
 from rlkit_workbook.exercises.drawing import tensors
 from rlkit_workbook.faults import best_value, unclipped_weights
 
@@ -18,22 +20,13 @@ def kl_bonus(policy, behaviour, weight):
         return weight * (np.log(np.where(acts, behaviour, 1)) - np.log(np.where(acts, policy, 1)))
 
 
-def _likeliest(q_values, probabilities):
-    return q_values.gather(-1, probabilities.argmax(-1, keepdim=True)).squeeze(-1)
-
-
-def _of_action(values, actions):
-    """`values` (..., actions) at the actions (...,)."""
-    return values.gather(-1, actions[..., None])[..., 0]
-
-
-def _masked(policy, values):
+def masked(policy, values):
     """`values` where the policy acts, else 0."""
     return np.where(policy > 0, values, 0.0)
 
 
 def _log_ratio(policy, behaviour):
-    return _masked(policy, np.log(policy) - np.log(behaviour))
+    return masked(policy, np.log(policy) - np.log(behaviour))
 
 
 def _kl(policy, behaviour):
@@ -42,7 +35,6 @@ def _kl(policy, behaviour):
 
 LOGITS = tensor([[[1.0, 0.5, 2.0], [0.3, -1.0, 0.1]], [[2.0, 0.2, -0.5], [0.4, 1.5, 3.0]]])
 ACTIONS = tensor([[0, 1], [2, 1]])
-Q_VALUES = tensor([[[-3.0, -1.0, -2.0], [-1.0, -4.0, -1.5]], [[-2.0, -6.0, -1.0], [-7.0, -8.0, -5.0]]])
 ACTOR = tensor([[[0.7, 0.1, 0.2], [0.0, 1.0, 0.0]], [[0.3, 0.3, 0.4], [0.2, 0.6, 0.2]]])
 ADVANTAGES = tensor([[0.5, -1.0, 0.0], [-0.2, 3.0, 1.0]])
 POLICY = np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])
@@ -61,18 +53,18 @@ EXERCISES = [
             "a population (members, batch, actions)": (LOGITS, ACTIONS),
         },
         misconceptions={
-            "no_logarithm": lambda x, a: _of_action(x.softmax(-1), a),
-            "not_normalised": lambda x, a: _of_action(x, a),
-            "log_of_logits": lambda x, a: torch.log(_of_action(x, a)),
+            "no_logarithm": lambda x, a: value_of_action(x.softmax(-1), a),
+            "not_normalised": lambda x, a: value_of_action(x, a),
+            "log_of_logits": lambda x, a: torch.log(value_of_action(x, a)),
             "greedy_action": lambda x, a: x.log_softmax(-1).amax(-1),
-            "sign_error": lambda x, a: -_of_action(x.log_softmax(-1), a),
-            "over_batch": lambda x, a: _of_action(x.log_softmax(-2), a),
-            "axis_1": lambda x, a: _of_action(x.log_softmax(1), a),
+            "sign_error": lambda x, a: -value_of_action(x.log_softmax(-1), a),
+            "over_batch": lambda x, a: value_of_action(x.log_softmax(-2), a),
+            "axis_1": lambda x, a: value_of_action(x.log_softmax(1), a),
             "summed_over_actions": lambda x, a: x.log_softmax(-1).sum(-1),
             "not_gathered": lambda x, a: x.log_softmax(-1),
-            "one_number": lambda x, a: _of_action(x.log_softmax(-1), a).mean(),
+            "one_number": lambda x, a: value_of_action(x.log_softmax(-1), a).mean(),
             "cross_entropy": torch.nn.functional.cross_entropy,
-            "overflow": lambda x, a: _of_action(x.softmax(-1), a).log(),
+            "overflow": lambda x, a: value_of_action(x.softmax(-1), a).log(),
             "logits_as_probabilities": lambda x, a: torch.distributions.Categorical(x).log_prob(a),
         },
         differentiable="logits",
@@ -88,8 +80,8 @@ EXERCISES = [
         },
         misconceptions={
             "maximum": best_value,
-            "likeliest_action": _likeliest,
-            "drawn_action": lambda q, p: _of_action(q, torch.distributions.Categorical(p).sample()),
+            "likeliest_action": lambda q, p: value_of_action(q, p.argmax(-1)),
+            "drawn_action": lambda q, p: value_of_action(q, torch.distributions.Categorical(p).sample()),
             "plain_mean": lambda q, p: q.mean(-1),
             "weighted_mean": lambda q, p: (p * q).mean(-1),
             "soft_maximum": lambda q, p: torch.logsumexp(q, -1),
@@ -144,18 +136,18 @@ EXERCISES = [
             "weighted_by_policy": lambda p, b, w: -w * p * _log_ratio(p, b),
             "divergence_itself": lambda p, b, w: -w * _kl(p, b)[..., 0],
             "divergence_everywhere": lambda p, b, w: np.broadcast_to(-w * _kl(p, b), p.shape),
-            "no_behaviour": lambda p, b, w: -w * _masked(p, np.log(p)),
-            "no_policy": lambda p, b, w: w * _masked(p, np.log(b)),
-            "probabilities": lambda p, b, w: -w * _masked(p, p - b),
-            "no_logarithm": lambda p, b, w: -w * _masked(p, p / b),
-            "reverse_divergence": lambda p, b, w: w * _masked(p, b / p * _log_ratio(p, b)),
+            "no_behaviour": lambda p, b, w: -w * masked(p, np.log(p)),
+            "no_policy": lambda p, b, w: w * masked(p, np.log(b)),
+            "probabilities": lambda p, b, w: -w * masked(p, p - b),
+            "no_logarithm": lambda p, b, w: -w * masked(p, p / b),
+            "reverse_divergence": lambda p, b, w: w * masked(p, b / p * _log_ratio(p, b)),
             "no_weight": lambda p, b, w: -_log_ratio(p, b),
             "weight_divides": lambda p, b, w: -_log_ratio(p, b) / w,
             "never_taken_infinite": lambda p, b, w: -w * (np.log(p) - np.log(b)),
             "nan_to_num": lambda p, b, w: np.nan_to_num(-w * np.log(p / b)),
             "unseen_forgiven": lambda p, b, w: -w * np.where((p > 0) & (b > 0), np.log(p) - np.log(b), 0.0),
             "smoothed": lambda p, b, w: -w * (np.log(p + 1e-8) - np.log(b + 1e-8)),
-            "smoothed_where_it_acts": lambda p, b, w: -w * _masked(p, np.log(p + 1e-8) - np.log(b + 1e-8)),
+            "smoothed_where_it_acts": lambda p, b, w: -w * masked(p, np.log(p + 1e-8) - np.log(b + 1e-8)),
             "base_2": lambda p, b, w: -w * _log_ratio(p, b) / np.log(2),
         },
     ),

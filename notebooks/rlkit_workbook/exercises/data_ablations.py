@@ -21,11 +21,6 @@ def two_knobs(on_path, anywhere, optimal, random_places, random_actions):
     return places[:, None] * actions
 
 
-def _share(of):
-    """An answer that is made of each pair's probability p and the number n of draws."""
-    return lambda probabilities, steps: of(np.asarray(probabilities), steps)
-
-
 def _missed(p, n):
     return (1 - p) ** n
 
@@ -68,18 +63,18 @@ EXERCISES = [
             "two behaviours": (array([[0.1, 0.2, 0.3, 0.4], [0.97, 0.01, 0.01, 0.01]]), 5),
         },
         misconceptions={
-            "how_often": _share(lambda p, n: (n * p).mean(-1)),
-            "how_often_at_most_one": _share(lambda p, n: np.minimum(n * p, 1).mean(-1)),
-            "missed": _share(lambda p, n: _missed(p, n).mean(-1)),
-            "possible": _share(lambda p, n: (p > 0).mean(-1)),
-            "of_possible": _share(_of_possible),
-            "weighted": _share(lambda p, n: (p * (1 - _missed(p, n))).sum(-1)),
-            "every_draw": _share(lambda p, n: (p**n).mean(-1)),
-            "exactly_once": _share(lambda p, n: (n * p * _missed(p, n - 1)).mean(-1)),
-            "exponential": _share(lambda p, n: (1 - np.exp(-n * p)).mean(-1)),
-            "number": _share(lambda p, n: (1 - _missed(p, n)).sum(-1)),
-            "each_pair": _share(lambda p, n: 1 - _missed(p, n)),
-            "flattened": _share(lambda p, n: (1 - _missed(p, n)).mean()),
+            "how_often": lambda p, n: (n * p).mean(-1),
+            "how_often_at_most_one": lambda p, n: np.minimum(n * p, 1).mean(-1),
+            "missed": lambda p, n: _missed(p, n).mean(-1),
+            "possible": lambda p, n: (p > 0).mean(-1),
+            "of_possible": _of_possible,
+            "weighted": lambda p, n: (p * (1 - _missed(p, n))).sum(-1),
+            "every_draw": lambda p, n: (p**n).mean(-1),
+            "exactly_once": lambda p, n: (n * p * _missed(p, n - 1)).mean(-1),
+            "exponential": lambda p, n: (1 - np.exp(-n * p)).mean(-1),
+            "number": lambda p, n: (1 - _missed(p, n)).sum(-1),
+            "each_pair": lambda p, n: 1 - _missed(p, n),
+            "flattened": lambda p, n: (1 - _missed(p, n)).mean(),
         },
     ),
     Exercise(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from importlib.metadata import version
 from pathlib import Path
 
-from rlkit_mini.files import whole_file
+from rlkit_mini.files import write_json
 from rlkit_workbook.exercises import progress_file
 from rlkit_workbook.exercises.predictions import PREDICTIONS
 from rlkit_workbook.exercises.quizzes import QUIZZES
@@ -29,7 +28,6 @@ def hand_in(notebook: str) -> None:
         "quizzes": {name: quizzes[name] for name in (notebook, *asked) if name in quizzes},
     }
     path = Path(f"{notebook}.answers.json")
-    with whole_file(path) as part:
-        part.write_text(json.dumps(answers, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(path, answers)
     said = f"{len(answers['predictions'])} of {len(mine)} predictions"
     print(f"{path} holds {said}; hand it in together with the notebook")

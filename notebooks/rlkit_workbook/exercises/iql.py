@@ -8,6 +8,7 @@ import torch
 from torch import tensor, where
 
 from rlkit_mini.agents.iql import expectile_loss
+from rlkit_workbook.exercises.awac import BEHAVIOUR, DETERMINISTIC, NARROW, POLICY, masked
 from rlkit_workbook.exercises.checking import Exercise
 from rlkit_workbook.exercises.drawing import tensors
 
@@ -59,10 +60,6 @@ def _asymmetric(u, tau):
     return where(u < 0, 1 - tau, tau * torch.ones_like(u))
 
 
-def _masked(policy, values):
-    return np.where(policy > 0, values, 0.0)
-
-
 def _divergence(policy, behaviour, f):
     return (behaviour * f(policy / behaviour)).sum(-1, keepdims=True)
 
@@ -71,9 +68,6 @@ SMALL, LARGE = np.array([2.0, 3.0, 10.0]), np.array([-18.0, -12.0, -16.0, -14.0,
 DIFFERENCES = tensor([[2.0, -1.0, 0.5], [-3.0, 0.0, 4.0]])
 KL, CHI2 = Generator("t log t", lambda t: t * np.log(t)), Generator("(t - 1)^2", lambda t: (t - 1) ** 2)
 TOTAL_VARIATION = Generator("|t - 1| / 2", lambda t: abs(t - 1) / 2)
-POLICY = np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])
-BEHAVIOUR = np.array([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]])
-DETERMINISTIC, NARROW = np.array([[0.0, 1.0, 0.0]]), np.array([[0.5, 0.5, 0.0]])
 
 
 def _drawn_policies(draw):
@@ -143,29 +137,29 @@ EXERCISES = [
         cases={
             "one state, KL": (POLICY[:1], BEHAVIOUR[:1], KL, 1.0),
             "one state, chi-squared, weight 0.5": (POLICY[1:], BEHAVIOUR[1:], CHI2, 0.5),
-            "actions that the policy never takes, KL": (DETERMINISTIC, BEHAVIOUR[:1], KL, 2.0),
-            "an action that neither takes, chi-squared": (DETERMINISTIC, NARROW, CHI2, 1.0),
+            "actions that the policy never takes, KL": (DETERMINISTIC[:1], BEHAVIOUR[:1], KL, 2.0),
+            "an action that neither takes, chi-squared": (DETERMINISTIC[:1], NARROW[1:], CHI2, 1.0),
             "two states, total variation": (POLICY, BEHAVIOUR, TOTAL_VARIATION, 2.0),
         },
         misconceptions={
-            "sign_error": lambda p, b, f, w: w * _masked(p, b / p * f(p / b)),
-            "no_inverse_ratio": lambda p, b, f, w: -w * _masked(p, f(p / b)),
-            "term_of_the_sum": lambda p, b, f, w: -w * _masked(p, b * f(p / b)),
-            "factor_turned": lambda p, b, f, w: -w * _masked(p, p / b * f(p / b)),
-            "ratio_turned": lambda p, b, f, w: -w * _masked(p, p / b * f(b / p)),
-            "reverse_divergence": lambda p, b, f, w: -w * _masked(p, f(b / p)),
+            "sign_error": lambda p, b, f, w: w * masked(p, b / p * f(p / b)),
+            "no_inverse_ratio": lambda p, b, f, w: -w * masked(p, f(p / b)),
+            "term_of_the_sum": lambda p, b, f, w: -w * masked(p, b * f(p / b)),
+            "factor_turned": lambda p, b, f, w: -w * masked(p, p / b * f(p / b)),
+            "ratio_turned": lambda p, b, f, w: -w * masked(p, p / b * f(b / p)),
+            "reverse_divergence": lambda p, b, f, w: -w * masked(p, f(b / p)),
             "divergence_itself": lambda p, b, f, w: -w * _divergence(p, b, f)[..., 0],
             "divergence_everywhere": lambda p, b, f, w: np.broadcast_to(-w * _divergence(p, b, f), p.shape),
             "whole_divergence": lambda p, b, f, w: (
-                -w * _masked(p, np.nansum(b * f(p / b), -1, keepdims=True) + np.zeros_like(p))
+                -w * masked(p, np.nansum(b * f(p / b), -1, keepdims=True) + np.zeros_like(p))
             ),
             "never_taken_not_a_number": lambda p, b, f, w: -w * b / p * f(p / b),
             "no_inverse_ratio_unmasked": lambda p, b, f, w: -w * f(p / b),
             "term_of_the_sum_unmasked": lambda p, b, f, w: -w * b * f(p / b),
-            "always_kl": lambda p, b, f, w: -w * _masked(p, np.log(p / b)),
-            "no_weight": lambda p, b, f, w: -_masked(p, b / p * f(p / b)),
-            "weight_divides": lambda p, b, f, w: -_masked(p, b / p * f(p / b)) / w,
-            "difference": lambda p, b, f, w: -w * _masked(p, f(p - b + 1)),
+            "always_kl": lambda p, b, f, w: -w * masked(p, np.log(p / b)),
+            "no_weight": lambda p, b, f, w: -masked(p, b / p * f(p / b)),
+            "weight_divides": lambda p, b, f, w: -masked(p, b / p * f(p / b)) / w,
+            "difference": lambda p, b, f, w: -w * masked(p, f(p - b + 1)),
         },
     ),
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from rlkit_mini.files import say_once, whole_file
+from rlkit_mini.files import say_once, write_json
 
 
 def _path() -> Path:
@@ -66,6 +66,4 @@ def record(kind: str, name: str, state) -> None:
         kept = {each: _of_kind(before, each) for each in ("predictions", "quizzes")}
         everything = _of_kind(before, "exercises") | {each: answers for each, answers in kept.items() if answers}
         everything |= {name: state} if kind == "exercises" else {kind: kept[kind] | {name: state}}
-        with whole_file(path) as part:
-            text = json.dumps(everything, indent=1, sort_keys=True, ensure_ascii=False)
-            part.write_text(text + "\n", encoding="utf-8")
+        write_json(path, dict(sorted(everything.items())))
