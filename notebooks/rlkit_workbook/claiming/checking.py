@@ -12,13 +12,7 @@ from pathlib import Path
 from rlkit_workbook.claiming.documents import DOCUMENTS, document_claims
 from rlkit_workbook.claiming.outcomes import leaves_a_result, states_a_result
 from rlkit_workbook.claiming.sentences import Sentence, masked, numbers, plain
-from rlkit_workbook.claiming.sources import (
-    NOTEBOOKS,
-    Source,
-    document_source,
-    notebook_claims,
-    notebook_sources,
-)
+from rlkit_workbook.claiming.sources import NOTEBOOKS, Source, document_source, notebook_claims, notebook_sources
 
 Span = tuple[int, int]  # of a claim's words in a sentence's
 

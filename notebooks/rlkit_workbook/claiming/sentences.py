@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,16 +18,6 @@ CODE_OR_MATHEMATICS = re.compile(
 END = re.compile(r"[.!?]+[\"”’)\]]*(?=\s|$)")
 NO_END = re.compile(r"(?:(?:^|[\s(])(?:e\.g|i\.e|vs|cf|et al|resp|approx|Fig|Eq|Sec|ca)|^\d+)\.$")
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
-GREEK = {
-    "alpha": "α",
-    "beta": "β",
-    "gamma": "γ",
-    "epsilon": "ε",
-    "varepsilon": "ε",
-    "lambda": "λ",
-    "tau": "τ",
-    "pi": "π",
-}
 
 
 @dataclass(frozen=True)
@@ -111,7 +102,7 @@ def plain(text: str) -> str:
 
 
 def _spoken(formula: str) -> str:
-    formula = re.sub(r"\\([a-z]+)", lambda match: GREEK.get(match[1], match[0]), formula)
+    formula = html.unescape(re.sub(r"\\(?:var)?([a-z]+)", r"&\1;", formula))  # HTML's letters have the names of TeX's
     return formula.translate(str.maketrans("", "", "{}^"))
 
 

@@ -17,7 +17,6 @@ from rlkit_workbook.claiming.sentences import Sentence, sentences, split
 
 NOTEBOOKS = Path(__file__).resolve().parents[2]
 QUIZZES = Path(__file__).resolve().parents[1] / "exercises" / "quizzes.toml"
-TAG = "claims"  # of the cells that hold them
 
 
 @dataclass
@@ -73,13 +72,9 @@ def notebook_claims(path: Path) -> tuple[list[dict], list[str]]:
         found = [metadata for metadata in found if "claims" in metadata]
         made += [entry for metadata in found for entry in metadata["claims"]]
         trouble += [f"cell {index} stopped: {metadata['trouble']}" for metadata in found if "trouble" in metadata]
-        if _is_of_claims(cell) and not found:
+        if "claims" in cell["metadata"].get("tags", ()) and not found:
             trouble.append(f"cell {index} made no claims; run the notebook")
     return made, trouble
-
-
-def _is_of_claims(cell: dict) -> bool:
-    return TAG in cell["metadata"].get("tags", ())
 
 
 def _cells(path: Path) -> list[dict]:
@@ -115,9 +110,5 @@ def _quiz(toml: str, notebook: str) -> list[Sentence]:
 
 def document_source(path: Path) -> Source:
     """A Markdown file, without the parts that a command writes into it."""
-    return Source(path.name, path.read_text(encoding="utf-8"), _by_hand, path)
-
-
-def _by_hand(markdown: str) -> list[Sentence]:
-    written = re.sub(r"<!-- (\w+) -->.*?<!-- end of \1 -->", "", markdown, flags=re.DOTALL)
-    return sentences(written)
+    written = re.compile(r"<!-- (\w+) -->.*?<!-- end of \1 -->", re.DOTALL)
+    return Source(path.name, path.read_text(encoding="utf-8"), lambda text: sentences(written.sub("", text)), path)
