@@ -33,47 +33,28 @@ if TYPE_CHECKING:
     )
     from rlkit_workbook.widgets import data_painter, gallery_panel, live_trainer, probe, scrub
 
-_ROOMS = {
-    "claiming": ("claims",),
-    "exercises": (
-        "beliefs",
-        "draw_build",
-        "exercise",
-        "explore_build",
-        "hand_in",
-        "hint",
-        "points",
-        "predict",
-        "progress",
-        "quiz",
-        "reveal",
-        "show_solution",
-        "unnamed_faults",
-    ),
-    "widgets": ("data_painter", "gallery_panel", "live_trainer", "probe", "scrub"),
+HOMES = {
+    "claims": "claiming",
+    "beliefs": "exercises",
+    "draw_build": "exercises",
+    "exercise": "exercises",
+    "explore_build": "exercises",
+    "hand_in": "exercises",
+    "hint": "exercises",
+    "points": "exercises",
+    "predict": "exercises",
+    "progress": "exercises",
+    "quiz": "exercises",
+    "reveal": "exercises",
+    "show_solution": "exercises",
+    "unnamed_faults": "exercises",
+    "data_painter": "widgets",
+    "gallery_panel": "widgets",
+    "live_trainer": "widgets",
+    "probe": "widgets",
+    "scrub": "widgets",
 }
-__all__ = [
-    "beliefs",
-    "claims",
-    "data_painter",
-    "draw_build",
-    "exercise",
-    "explore_build",
-    "gallery_panel",
-    "hand_in",
-    "hint",
-    "live_trainer",
-    "points",
-    "predict",
-    "probe",
-    "progress",
-    "quiz",
-    "reveal",
-    "scrub",
-    "show_solution",
-    "start",
-    "unnamed_faults",
-]
+__all__ = ["start", *HOMES]
 
 
 def start(notebook: str) -> None:
@@ -104,9 +85,8 @@ def _check_package() -> None:
 
 
 def __getattr__(name: str):
-    for room, names in _ROOMS.items():
-        if name in names:
-            return getattr(importlib.import_module(f"rlkit_workbook.{room}"), name)
+    if name in HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro.conf import Positional, UseAppendAction, arg
 
@@ -13,11 +13,7 @@ from rlkit_mini.files import check_writable, whole_file, write_json
 from rlkit_workbook.results import RESULTS
 
 MINI = dict.fromkeys(("list", "explore", "train", "finetune"), "python -m rlkit_mini")
-PAGES = {
-    "report": "RESULTS.md",
-    "peers": "RESULTS.md",
-    "bench": "BENCH.md",
-}  # beside data and figures
+PAGES = {"report": "RESULTS.md", "peers": "RESULTS.md", "bench": "BENCH.md"}  # beside data and figures
 
 
 def sweep(
@@ -83,12 +79,11 @@ def report(
 
     check_writable(out)
     results = run_report(out, seeds, steps, jobs)
-    pictures = {f"report_{name}": draw(results) for name, draw in FIGURES.items()}
-    for folder in [out] + [RESULTS] * publish:
-        write_json(folder / "report.json", results, indent=None)
-        for name, figure in pictures.items():
-            save_figure(figure, name, folder)
-    _show("report", markdown(results), out, publish)
+    for name, draw in FIGURES.items():
+        figure = draw(results)
+        for folder in [out] + [RESULTS] * publish:
+            save_figure(figure, f"report_{name}", folder)
+    _write("report", results, markdown(results), out, publish, indent=None)
 
 
 def peers(
@@ -105,9 +100,7 @@ def peers(
 
     check_writable(out)
     rows = run_peers(d3rlpy)
-    for folder in [out] + [RESULTS] * publish:
-        write_json(folder / "peers.json", rows)
-    _show("peers", markdown(rows), out, publish)
+    _write("peers", rows, markdown(rows), out, publish)
 
 
 def bench(
@@ -130,9 +123,7 @@ def bench(
 
     check_writable(out)
     results = run_benchmark(device, rounds, jax)
-    for folder in [out] + [RESULTS] * publish:
-        write_json(folder / "bench.json", results)
-    _show("bench", markdown(results), out, publish)
+    _write("bench", results, markdown(results), out, publish)
 
 
 def grade(
@@ -223,8 +214,10 @@ def published(name: str) -> tuple[str, str, str]:
     return before + begin, part, end + after
 
 
-def _show(name: str, tables: str, out: Path, publish: bool) -> None:
-    """Tables on the screen, into a file, and into their page if they are to be published."""
+def _write(name: str, results: Any, tables: str, out: Path, publish: bool, indent: int | None = 1) -> None:
+    """Results and their tables as files; beside and into their page if they are to be published; and on the screen."""
+    for folder in [out] + [RESULTS] * publish:
+        write_json(folder / f"{name}.json", results, indent)
     with whole_file(out / f"{name}.md") as part:
         part.write_text(tables + "\n", encoding="utf-8")
     if publish:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from rlkit_mini.agents import RND, RandomAgent
@@ -34,22 +35,8 @@ def _behaviours(oracle: Oracle) -> dict[str, tuple[Agent, int, str]]:
 CART = [0.1, 0.3, 2.0, 1.0]  # weights of position, velocity, angle, angular velocity; without noise it never falls
 
 
-def collect_datasets(overwrite: bool = False, folder: Path = COURSE) -> None:
-    """Collect and write every data set of the course that is not there yet (or all, with `overwrite`)."""
-    present = set() if overwrite else set(list_datasets(folder))
-
-    def collect(agent: Agent, env: Maze | str, sizes: dict[str, int], algorithm: str, described: str, **more) -> None:
-        missing = {dataset_id: size for dataset_id, size in sizes.items() if dataset_id not in present}
-        if not missing:
-            return
-        (data,) = explore(agent, env, max(sizes.values()))
-        if len(data) < max(sizes.values()):
-            sys.exit(f"interrupted: {', '.join(missing)} not written")
-        for dataset_id, size in missing.items():
-            said = {"algorithm": algorithm, "description": described.format(size=f"{size:,}"), "code": CODE} | more
-            save_dataset(dataset_id, data[:size], **said, folder=folder, overwrite=overwrite)
-            print(f"collected {dataset_id}: {size:,} steps")
-
+def _collections() -> Iterator[tuple[Agent, Maze | str, dict[str, int], dict]]:
+    """Agent, where it acts, data sets -> how many of its first steps each holds, and what is said of them."""
     for maze in (MAZES["easy"], MAZES["medium"], MAZES["hard"]):
         oracle = Oracle(maze)
         for name, (agent, steps, description) in _behaviours(oracle).items():
@@ -57,21 +44,32 @@ def collect_datasets(overwrite: bool = False, folder: Path = COURSE) -> None:
             if steps == 20_000:
                 sizes |= {f"pointmass/{maze.name}-{name}-{size}-v0": size for size in (1_000, 5_000, 10_000, 20_000)}
             algorithm = type(agent).__name__ if agent.batch_size or name == "random" else name
-            described = f"{description} {{size}} steps in the {maze.name} maze, seed 0."
-            collect(
-                agent,
-                maze,
-                sizes,
-                algorithm,
-                described,
-                reference_returns=(oracle.random_return, oracle.optimal_return),
-            )
+            described = f"{description} {{size:,}} steps in the {maze.name} maze, seed 0."
+            references = oracle.random_return, oracle.optimal_return
+            facts = {"algorithm": algorithm, "description": described, "reference_returns": references}
+            yield agent, maze, sizes, facts
     for dataset_id, agent, steps, description in (
         ("cartpole/noisy-v0", LinearController(CART, noise=0.3), 5_000, "A linear controller, 30% random actions."),
         ("cartpole/random-v0", RandomAgent(observation_size=4, action_count=2), 10_000, "Uniformly random actions."),
     ):
-        described = f"{description} {{size}} steps of CartPole-v1, seed 0."
-        collect(agent, "CartPole-v1", {dataset_id: steps}, type(agent).__name__, described)
+        described = f"{description} {{size:,}} steps of CartPole-v1, seed 0."
+        yield agent, "CartPole-v1", {dataset_id: steps}, {"algorithm": type(agent).__name__, "description": described}
+
+
+def collect_datasets(overwrite: bool = False, folder: Path = COURSE) -> None:
+    """Collect and write every data set of the course that is not there yet (or all, with `overwrite`)."""
+    present = set() if overwrite else set(list_datasets(folder))
+    for agent, env, sizes, facts in _collections():
+        missing = {dataset_id: size for dataset_id, size in sizes.items() if dataset_id not in present}
+        if not missing:
+            continue
+        (data,) = explore(agent, env, max(sizes.values()))
+        if len(data) < max(sizes.values()):
+            sys.exit(f"interrupted: {', '.join(missing)} not written")
+        for dataset_id, size in missing.items():
+            said = facts | {"description": facts["description"].format(size=size), "code": CODE}
+            save_dataset(dataset_id, data[:size], **said, folder=folder, overwrite=overwrite)
+            print(f"collected {dataset_id}: {size:,} steps")
 
 
 if __name__ == "__main__":

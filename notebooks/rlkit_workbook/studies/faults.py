@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import torch
 
@@ -16,7 +14,7 @@ from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.evaluation.measures import coverage
 from rlkit_mini.exploration import explore
-from rlkit_mini.files import whole_file
+from rlkit_mini.files import write_json
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.training import History, train_offline
@@ -116,5 +114,4 @@ if __name__ == "__main__":
         "healthy": {twin: symptoms(control) for twin, control in SOUND.items()},
         "faulty": {name: symptoms(SOUND[fault.unnamed], fault) for name, fault in unnamed.items()},
     }
-    with whole_file(RESULTS / "faults.json") as part:
-        part.write_text(json.dumps(runs, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(RESULTS / "faults.json", runs, indent=None)

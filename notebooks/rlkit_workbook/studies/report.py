@@ -243,11 +243,7 @@ def _chosen(data: str, result: dict) -> dict[str, str]:
 
 
 def _altered(result: dict) -> dict[str, str]:
-    row = {
-        "difference": result["difference"],
-        "its code": result["says"],
-        "data": result["data"],
-    }
+    row = {"difference": result["difference"], "its code": result["says"], "data": result["data"]}
     for label in ("altered", "control"):
         numbers = result[label]
         if "coverage" in numbers:

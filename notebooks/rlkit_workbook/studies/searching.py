@@ -7,14 +7,12 @@ the default everywhere. `python -m rlkit_workbook.studies.searching` writes figu
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 
 from rlkit_mini import MAZES, Oracle, explore, train_offline
 from rlkit_mini.agents import AWAC, CQL, DQN, IQL
 from rlkit_mini.agents.guides import lazy, near_expert
-from rlkit_mini.files import whole_file
+from rlkit_mini.files import write_json
 from rlkit_mini.training import use_one_thread
 from rlkit_workbook.results import RESULTS
 
@@ -55,5 +53,4 @@ def search() -> dict[str, dict]:
 
 if __name__ == "__main__":
     use_one_thread()
-    with whole_file(RESULTS / "search.json") as part:
-        part.write_text(json.dumps(search(), indent=1) + "\n", encoding="utf-8")
+    write_json(RESULTS / "search.json", search())
