@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import tomllib
 from collections.abc import Callable
 from functools import partial
+from importlib.resources import files
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +21,8 @@ from rlkit_mini.agents.agent import Agent
 from rlkit_mini.agents.critic import value_of_action
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.names import Catalogue
+
+TEXTS = tomllib.loads(files(__package__).joinpath("faults.toml").read_text(encoding="utf-8"))
 
 # In place of an agent's functions; shapes as theirs
 
@@ -153,7 +157,7 @@ class Fault:
     """What is wrong, and the sound agent that it is trained beside, on equal seeds.
 
     Attributes:
-        says: what the code does.
+        says: what the code does (`faults.toml`).
         promises: what comes of it beside the sound agent.
         control: that agent.
         plant: makes the agent with the fault from what makes the sound one.
@@ -179,6 +183,8 @@ EXPLORED, TRAINED = 5_000, 2_000  # steps, updates of what the report shows
 CONSERVATIVE = partial(CQL, alpha=1.0)
 EXPLORER = Control(RND, "hard", EXPLORED)
 NARROW_CQL = Control(CONSERVATIVE, "medium-near-expert", TRAINED)
+SOFT_CQL = Control(partial(CONSERVATIVE, temperature=5.0), "medium-near-expert", TRAINED)
+BROAD_DQN = Control(DQN, "medium-rnd", TRAINED)
 LAZY_AWAC = Control(AWAC, "medium-lazy", TRAINED)
 SOUND = {
     "DQN, 10,000 RND steps": Control(DQN, "medium-rnd", 2000),
@@ -189,125 +195,22 @@ SOUND = {
 }
 BROAD, HARD, NARROW, NARROW_AWAC, OWN = SOUND
 
-FAULTS = Catalogue(
-    "fault",
-    {
-        "one number": Fault(
-            "`mse_loss` with its default reduction",
-            "No place counts as newer than another; as much is covered all the same.",
-            EXPLORER,
-            _given(bonus=one_number_per_batch),
-            title="bonus: one number per batch",
-        ),
-        "bonus": Fault(
-            "adds the raw error",
-            "The critic's rewards fall more than tenfold while the bonus is learnt away.",
-            EXPLORER,
-            _given(normalise=False),
-            title="bonus: unnormalised",
-            unnamed=OWN,
-        ),
-        "start": Fault(
-            "passes `obs` where the equation has s'",
-            "Each step is paid for the place that it left; as much is covered all the same.",
-            EXPLORER,
-            lambda _: PaidForTheStart,
-            title="bonus: of s",
-        ),
-        "limits": Fault(
-            "starter code: `done` at the time limit",
-            "The places where episodes were cut off are believed to be better than they are.",
-            Control(DQN, "medium-rnd", TRAINED),
-            change=limits_as_terminations,
-            title="time limits as terminations",
-            unnamed=HARD,
-        ),
-        "random, all": Fault(
-            "`logsumexp` of one random action, minus the mean of all",
-            "The penalty is zero in expectation: the critic overestimates and the agent collapses, as DQN.",
-            NARROW_CQL,
-            _given(penalty=random_action_against_all),
-            title="CQL: one random action, minus all",
-        ),
-        "penalty": Fault(
-            "the same, `qa_values` read as the data's action",
-            "The penalty falls without end: it lifts the data's actions above what is possible at all.",
-            NARROW_CQL,
-            _given(penalty=random_action_against_data),
-            title="CQL: one random action, minus the data's",
-            unnamed=NARROW,
-        ),
-        "factor": Fault(
-            "logsumexp(Q / T) without the factor T",
-            "At T = 5 the penalty lifts all values: the critic overestimates.",
-            Control(partial(CONSERVATIVE, temperature=5.0), "medium-near-expert", TRAINED),
-            _given(penalty=no_temperature_in_front),
-            title="CQL: no T in front, T = 5",
-        ),
-        "maximum": Fault(
-            "`torch.max` of the target",
-            "The critic believes in actions that nobody tried: it overestimates, as DQN's.",
-            LAZY_AWAC,
-            lambda _: MaximumInTarget,
-            title="AWAC: a maximum in the target",
-        ),
-        "sign": Fault(
-            "Q - r + discount E Q",
-            "Costs do not add up along a path: all values stay near half a step's.",
-            LAZY_AWAC,
-            _given(td_target=minus_the_next_value),
-            title="AWAC: the equation's sign",
-            unnamed=BROAD,
-        ),
-        "clip": Fault(
-            "exp(A / λ) as it is",
-            "At λ = 0.3 no weight reaches the clip, and nothing changes; at 0.003 training ends in an overflow.",
-            LAZY_AWAC,
-            _given(advantage_weights=unclipped_weights),
-            title="AWAC: weights without a clip",
-        ),
-        "actor": Fault(
-            "starter code: the critic's argmax",
-            "The critic is right about the data's actions, and chooses others: the agent collapses.",
-            Control(AWAC, "medium-near-expert", TRAINED),
-            idle_actor,
-            title="AWAC: the actor never acts",
-            unnamed=NARROW_AWAC,
-        ),
-        "IQL's actor": Fault(
-            "starter code: the critic's argmax",
-            "The critic is right about the data's actions, and chooses others: the agent collapses.",
-            Control(IQL, "medium-near-expert", TRAINED),
-            idle_actor,
-            title="IQL: the actor never acts",
-        ),
-        "delay": Fault(
-            "`target_value_critic`",
-            "Values come through two delays: after as many updates they are far less of the way down.",
-            Control(IQL, "medium-lazy", TRAINED),
-            lambda _: TargetNetworkForV,
-            title="IQL: a target network for V",
-        ),
-        "copy": Fault(
-            "the target network stays as it began",
-            "The critic sees one step ahead: all values stay near -1.",
-            SOUND[BROAD],
-            _given(target_period=10**9),
-            unnamed=BROAD,
-        ),
-        "mask": Fault(
-            "r + discount V(s'), also at the goal",
-            "The goal is worth what nobody ever learnt there: values near it are too low.",
-            SOUND[BROAD],
-            _given(td_target=without_mask),
-            unnamed=BROAD,
-        ),
-        "shift": Fault(
-            "stores each action one step too late",
-            "The values of places are nearly right, and the agent turns a step too late: it returns much less.",
-            SOUND[NARROW],
-            change=shifted_by_one,
-            unnamed=NARROW,
-        ),
-    },
-)
+PLANTED = {
+    "one number": {"control": EXPLORER, "plant": _given(bonus=one_number_per_batch)},
+    "bonus": {"control": EXPLORER, "plant": _given(normalise=False), "unnamed": OWN},
+    "start": {"control": EXPLORER, "plant": lambda _: PaidForTheStart},
+    "limits": {"control": BROAD_DQN, "change": limits_as_terminations, "unnamed": HARD},
+    "random, all": {"control": NARROW_CQL, "plant": _given(penalty=random_action_against_all)},
+    "penalty": {"control": NARROW_CQL, "plant": _given(penalty=random_action_against_data), "unnamed": NARROW},
+    "factor": {"control": SOFT_CQL, "plant": _given(penalty=no_temperature_in_front)},
+    "maximum": {"control": LAZY_AWAC, "plant": lambda _: MaximumInTarget},
+    "sign": {"control": LAZY_AWAC, "plant": _given(td_target=minus_the_next_value), "unnamed": BROAD},
+    "clip": {"control": LAZY_AWAC, "plant": _given(advantage_weights=unclipped_weights)},
+    "actor": {"control": Control(AWAC, "medium-near-expert", TRAINED), "plant": idle_actor, "unnamed": NARROW_AWAC},
+    "IQL's actor": {"control": Control(IQL, "medium-near-expert", TRAINED), "plant": idle_actor},
+    "delay": {"control": Control(IQL, "medium-lazy", TRAINED), "plant": lambda _: TargetNetworkForV},
+    "copy": {"control": SOUND[BROAD], "plant": _given(target_period=10**9), "unnamed": BROAD},
+    "mask": {"control": SOUND[BROAD], "plant": _given(td_target=without_mask), "unnamed": BROAD},
+    "shift": {"control": SOUND[NARROW], "change": shifted_by_one, "unnamed": NARROW},
+}
+FAULTS = Catalogue("fault", {name: Fault(**TEXTS[name], **planted) for name, planted in PLANTED.items()})
