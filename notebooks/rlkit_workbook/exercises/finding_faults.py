@@ -15,28 +15,23 @@ LABELS = dict(sorted((texts["label"], name) for name, texts in TEXTS.items()))  
 
 def _question(label: str, name: str) -> widgets.VBox:
     choice = widgets.Dropdown(
-        options=[("choose a fault", None), *((texts["fault"], other) for other, texts in TEXTS.items())],
-        value=None,
+        options=["choose a fault", *(texts["fault"] for texts in TEXTS.values())],
         description=f"{label} · {FAULTS[name].unnamed}",
         style={"description_width": "19em"},
         layout=widgets.Layout(width="44em", max_width="100%"),
     )
-    explanation = widgets.HTML()
-
-    def explain(change) -> None:
-        if change.new is None:
-            explanation.value = ""
-            return
-        verdict, text = "✓ Right.", TEXTS[name]["why"]
-        if change.new != name:
-            verdict, text = "✗ Not this one.", f"If it were, {TEXTS[change.new]['shows']} {TEXTS[name]['clue']}"
-        explanation.value = (
-            f'<div role="status" style="line-height:1.5;max-width:60em;padding-bottom:.8em">'
-            f"<strong>{verdict}</strong> {text}</div>"
-        )
-
-    choice.observe(explain, "value")
+    explained = [widgets.HTML(), *(widgets.HTML(_explained(name, chosen)) for chosen in TEXTS)]
+    explanation = widgets.Stack(explained, selected_index=0)
+    widgets.jslink((choice, "index"), (explanation, "selected_index"))  # in the browser, without a kernel too
     return widgets.VBox([choice, explanation])
+
+
+def _explained(name: str, chosen: str) -> str:
+    verdict, text = "✓ Right.", TEXTS[name]["why"]
+    if chosen != name:
+        verdict, text = "✗ Not this one.", f"If it were, {TEXTS[chosen]['shows']} {TEXTS[name]['clue']}"
+    style = "line-height:1.5;max-width:60em;padding-bottom:.8em"
+    return f'<div role="status" style="{style}"><strong>{verdict}</strong> {text}</div>'
 
 
 def unnamed_faults() -> widgets.VBox:
