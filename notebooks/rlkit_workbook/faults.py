@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import tomllib
 from collections.abc import Callable
 from functools import partial
-from importlib.resources import files
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +19,9 @@ from rlkit_mini.agents.agent import Agent
 from rlkit_mini.agents.critic import value_of_action
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.names import Catalogue
+from rlkit_workbook.results import texts_beside
 
-TEXTS = tomllib.loads(files(__package__).joinpath("faults.toml").read_text(encoding="utf-8"))
+TEXTS = texts_beside(__file__, "faults.toml")
 
 # In place of an agent's functions; shapes as theirs
 

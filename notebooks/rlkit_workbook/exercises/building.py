@@ -11,10 +11,8 @@ import functools
 import importlib.util
 import inspect
 import textwrap
-import tomllib
 import types
 from dataclasses import dataclass, field
-from importlib.resources import files
 
 import gymnasium
 import numpy as np
@@ -31,9 +29,9 @@ from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots import draw_arrows, draw_map, label_axes, map_limits, new_figure
 from rlkit_workbook.exercises.boxes import Box
 from rlkit_workbook.exercises.checking import is_close, is_untouched, own_line, stops_with, worded
-from rlkit_workbook.results import STANDALONE
+from rlkit_workbook.results import STANDALONE, texts_beside
 
-TEXTS = tomllib.loads(files(__package__).joinpath("builds.toml").read_text(encoding="utf-8"))
+TEXTS = texts_beside(__file__, "builds.toml")
 OBSERVATION, ACTIONS, BATCH, SEVERAL = 2, 5, 16, 7  # sizes of the cases; updates, several of which copy the target
 
 

@@ -6,12 +6,10 @@ import copy
 import dis
 import functools
 import inspect
-import tomllib
 import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -20,8 +18,9 @@ from torch import Tensor
 
 from rlkit_workbook.exercises.boxes import Box
 from rlkit_workbook.exercises.drawing import NATURES, Draw, drawn_cases
+from rlkit_workbook.results import texts_beside
 
-TEXTS = tomllib.loads(files(__package__).joinpath("exercises.toml").read_text(encoding="utf-8"))
+TEXTS = texts_beside(__file__, "exercises.toml")
 
 
 @dataclass(frozen=True, eq=False)

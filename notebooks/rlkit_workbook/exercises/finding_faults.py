@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
-
 import ipywidgets as widgets
 
 from rlkit_workbook.faults import FAULTS
+from rlkit_workbook.results import texts_beside
 
-TEXTS = tomllib.loads(files(__package__).joinpath("finding_faults.toml").read_text(encoding="utf-8"))
+TEXTS = texts_beside(__file__, "finding_faults.toml")
 LABELS = dict(sorted((texts["label"], name) for name, texts in TEXTS.items()))  # "A", ... -> name in the catalogue
 
 

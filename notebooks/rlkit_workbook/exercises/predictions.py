@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
-
 import ipywidgets as widgets
 
 from rlkit_mini.names import Catalogue
 from rlkit_workbook.exercises import progress_file
+from rlkit_workbook.results import texts_beside
 
-PREDICTIONS = Catalogue(
-    "prediction", tomllib.loads(files(__package__).joinpath("predictions.toml").read_text(encoding="utf-8"))
-)
+PREDICTIONS = Catalogue("prediction", texts_beside(__file__, "predictions.toml"))
 STYLE = """<style>
 .prediction { border: 1px solid var(--jp-border-color2, #bdbdbd); border-left: 5px solid #0072b2; padding: .4em 1em }
 .prediction .widget-radio, .prediction .widget-radio label { height: auto; width: auto; white-space: normal }

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
-
 import ipywidgets as widgets
 
 from rlkit_mini.names import Catalogue
 from rlkit_workbook.exercises import progress_file
 from rlkit_workbook.exercises.boxes import Box
 from rlkit_workbook.panels.shown import Panel
+from rlkit_workbook.results import texts_beside
 
-
-def _questions(name: str) -> dict[str, list[dict]]:
-    return tomllib.loads(files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
-
-
-QUIZZES = Catalogue("notebook", _questions("quizzes"))
-BELIEFS = _questions("beliefs")  # before the course, and in other words after its core path
+QUIZZES = Catalogue("notebook", texts_beside(__file__, "quizzes.toml"))
+BELIEFS = texts_beside(__file__, "beliefs.toml")  # before the course, and in other words after its core path
 
 
 def _question(number: int, question: str, answers: list[dict], chosen: str | None, keep) -> widgets.VBox:
