@@ -59,7 +59,7 @@ def test_what_cannot_be_kept_is_told_once_by_the_systems_own_reason(trouble, sho
     def refuse(*_):
         raise trouble
 
-    monkeypatch.setattr("rlkit_workbook.exercises.progress_file.whole_file", refuse)
+    monkeypatch.setattr("rlkit_workbook.exercises.progress_file.write_json", refuse)
     for body in ("return rewards", "return next_values"):
         run_exercise_cell("td_target", body)
     assert [box.kind for box in shown] == ["wrong", "wrong"]
