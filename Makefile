@@ -1,6 +1,6 @@
 # make lab: set everything up and open the first notebook (further options: make lab LAB=--no-browser).
 # make app: set everything up and serve the playground without its code (further options: make app APP=--port=9000).
-# make test: set everything up and check everything; make test-slow: what takes longer; make test-long: an hour of it.
+# make test: set everything up and check everything; make test-slow, test-long: what takes longer.
 # make site: build the workbook as pages that any static host serves (make -j2 site: on two cores).
 PYTHON ?= python3
 BIN := .venv/bin
@@ -32,6 +32,7 @@ test: setup lint claims
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m "not slow and not long" tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout 300 notebooks
 
+# Hostile hand-ins, each notebook with other right answers, and alone with the wheel: every output as it was committed
 test-slow: setup
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m slow tests
 

@@ -56,7 +56,7 @@ def installed(tmp_path_factory):
     return executable, packages
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", [path.name for path in sorted(ROOT.glob("notebooks/*.ipynb"))])
 def test_a_notebook_alone_in_an_empty_folder_says_and_draws_with_the_wheel_what_it_was_committed_with(

@@ -23,7 +23,7 @@ def solved(source, name):
     return f"from {function.__module__} import {function.__name__} as other_{name}\n\n{head}def {name}({body}"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("number", sorted({item.texts["notebook"] for item in EXERCISES.values()}))
 def test_a_notebook_runs_with_other_right_answers(number, tmp_path):
     notebook = nbformat.read(NOTEBOOKS[number], as_version=4)
