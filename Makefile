@@ -36,7 +36,7 @@ test: setup lint claims
 test-slow: setup
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m slow tests
 
-# The site's chapters, each notebook with other right answers and alone with the wheel, a full app
+# The site in a browser, and an app full of visitors
 test-long: setup
 	$(BIN)/python -m pytest -q -rs -n 2 --dist loadscope -m long tests
 
