@@ -1,11 +1,8 @@
 """The whole figures that sliders move: what they show, and what stays where it is."""
 
-import io
-
 import numpy as np
 import pytest
 from helpers import tiny_explorers, tiny_square, tiny_sweep
-from PIL import Image
 
 from rlkit_mini.evaluation.measures import interquartile_mean
 from rlkit_mini.plots.style import to_png
@@ -31,7 +28,7 @@ def test_scales_and_size_stay_while_the_sweep_moves_and_the_data_does_not():
 
     before, shown = frame(), np.array(drawn.maps.values.get_array())
     drawn.show({"alpha": 1.0})
-    drawn.to_png()
+    drawn.to_pixels()
     assert frame() == before
     assert not np.array_equal(shown, drawn.maps.values.get_array(), equal_nan=True)
 
@@ -41,7 +38,7 @@ def test_the_quick_redraw_is_the_whole_figure(sweep):
     drawn = SweepFigure(sweep())
     for values in zip(*(values[-2:] for values in sweep().grid.values()), strict=True):
         drawn.show(dict(zip(sweep().grid, values, strict=True)))
-        quick = np.asarray(Image.open(io.BytesIO(drawn.to_png()))).astype(int)
+        quick = drawn.to_pixels().astype(int)
         whole = 255 * pixels(drawn.figure)
         assert quick.shape == (700, 900, 3)
         assert np.abs(quick - whole).mean() < 0.5
@@ -64,7 +61,7 @@ def test_the_figure_of_explorers_follows_its_setting_and_keeps_its_scales():
 
     before = frame()
     drawn.show(last)
-    quick = np.asarray(Image.open(io.BytesIO(drawn.to_png()))).astype(int)
+    quick = drawn.to_pixels().astype(int)
     assert frame() == before
     assert np.abs(quick - 255 * pixels(drawn.figure)).mean() < 0.5
     assert np.nansum(drawn.visits.get_array()) == len(sweep.walks[-1].positions)

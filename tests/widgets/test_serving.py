@@ -76,7 +76,7 @@ class Visitor:
                 return None
             header, parent, _, content = (json.loads(part) for part in parts[:4])
             message = {"msg_type": header["msg_type"], "parent_header": parent, "content": content}
-            if wanted(message | {"buffers": parts[4:]}):
+            if wanted(message):
                 return message
         return None
 
@@ -237,15 +237,15 @@ def test_a_malformed_message_ends_its_connection_and_nothing_else(app, visitor):
 def play(visitor, seconds):
     """Train for so many seconds, looking at the pictures, and stop: how many pictures, how long Stop took."""
     controls = visitor.controls()
-    status, picture = status_of(controls), find(controls, "ImageModel", _dom_classes=["rlkit-live-picture"])
+    status, picture = status_of(controls), find(controls, "HTMLModel", _dom_classes=["rlkit-live-picture"])
     visitor.change(find(controls, "FloatTextModel", description="updates"), value=LIMITS["updates"])
     visitor.press(find(controls, "ButtonModel", description="Train"))
     visitor.sees(status, "Training.", 120)
     pictures, until = 0, time.monotonic() + seconds
 
     def is_picture(message):
-        png = any(bytes(part).startswith(b"\x89PNG") for part in message["buffers"])
-        return png and message["content"].get("comm_id") == picture
+        state = message["content"].get("data", {}).get("state", {})
+        return message["content"].get("comm_id") == picture and "data:image/png" in state.get("value", "")
 
     while (left := until - time.monotonic()) > 0 and visitor.until(is_picture, left):
         pictures += 1

@@ -25,10 +25,10 @@ from rlkit_workbook.exercises import quiz
 from rlkit_workbook.exercises.quizzes import QUIZZES
 from rlkit_workbook.panels import shown
 from rlkit_workbook.panels.sweep import SweepFigure
+from rlkit_workbook.panels.tiles import cuts, tile
 from rlkit_workbook.panels.walks import walks
 from rlkit_workbook.sweeps import Gallery, Sweep
 from rlkit_workbook.widgets import data_painter, gallery_panel, painting, probe, scrub
-from rlkit_workbook.widgets.controls import AlternativeText
 from rlkit_workbook.widgets.scrubbing import MOST
 
 
@@ -163,9 +163,14 @@ def test_each_panel_has_its_title_as_alternative_text():
 
 
 def test_alternative_text_is_escaped():
-    text = AlternativeText()
-    text.say('a "quoted"\n<b>')
-    assert 'alt="a &quot;quoted&quot; &lt;b&gt;"' in text.value
+    assert 'alt="a &quot;quoted&quot; &lt;b&gt;"' in tile(np.zeros((2, 2, 3), dtype=np.uint8), 'a "quoted"\n<b>')
+
+
+def test_where_nothing_is_blank_a_figure_is_cut_in_equal_parts():
+    pixels = np.zeros((60, 90, 3), dtype=np.uint8)
+    assert cuts(pixels, 1, 2) == [[(slice(0, 60), slice(0, 45)), (slice(0, 60), slice(45, 90))]]
+    pixels[:, 50:54] = 255
+    assert cuts(pixels, 1, 2)[0][0] == (slice(0, 60), slice(0, 52))
 
 
 @pytest.mark.parametrize("sweep", [tiny_sweep, tiny_square, tiny_joined, tiny_explorers])

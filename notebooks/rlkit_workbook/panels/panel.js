@@ -14,6 +14,11 @@
             set(handle, "aria-label", (label.title || label.textContent).split(": ")[0]);
             set(handle, "aria-valuetext", slider.querySelector(".widget-readout").textContent);
         });
+        all(".rlkit-runs .widget-html-content", table => {  // which may be wider than its place: arrow keys scroll it
+            set(table, "tabindex", "0");
+            set(table, "role", "group");
+            set(table, "aria-label", "table");
+        });
         all(".rlkit-words", words => set(words, "aria-live", "polite"));
         all(".widget-radio, .widget-toggle-buttons", group => {
             set(group, "role", group.matches(".widget-radio") ? "radiogroup" : "group");

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from rlkit_mini.agents.settings import setting_label
 from rlkit_mini.oracle import Oracle
@@ -69,10 +66,6 @@ class Redrawn:
             artist.draw(canvas.get_renderer())
         return np.asarray(canvas.buffer_rgba())[..., :3]
 
-    def to_png(self) -> bytes:
-        """The figure as it is now as the bytes of a PNG file, quickly."""
-        return encoded(self.to_pixels())
-
 
 def fixed_figure(rows: int, columns: int, height: float, **place: float):
     """An empty figure whose axes lie where `subplots_adjust` puts them: arranging them takes longer than drawing."""
@@ -80,13 +73,6 @@ def fixed_figure(rows: int, columns: int, height: float, **place: float):
     figure.set_layout_engine(None)
     figure.subplots_adjust(**place)
     return figure, axes
-
-
-def encoded(pixels: np.ndarray) -> bytes:
-    """Pixels (height, width, 3) as the bytes of a PNG file, quickly."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "png", compress_level=1)
-    return file.getvalue()
 
 
 def in_words(name: str, oracle: Oracle, acts: float, believes: float, truth: float) -> str:

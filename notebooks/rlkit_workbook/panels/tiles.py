@@ -29,11 +29,11 @@ def cuts(pixels: np.ndarray, rows: int, columns: int) -> list[list[tuple[slice, 
 
 
 def _parts(blank: np.ndarray, count: int) -> list[slice]:
-    """Between lines, some of them blank, `count` parts of about the same size, cut within the widest blank bands."""
+    """Between lines, some of them blank, `count` parts of about the same size, cut in the widest blank bands there."""
     starts, stops = (np.flatnonzero(np.diff(np.r_[0, blank, 0]) == step) for step in (1, -1))
     middles, widths, size = (starts + stops) // 2, stops - starts, len(blank) / count
-    near = [np.where(np.abs(middles - size * part) < 0.3 * size, widths, 0) for part in range(1, count)]
-    ends = [int(middles[wide.argmax()]) for wide in near]
+    near = {part: np.where(np.abs(middles - size * part) < 0.3 * size, widths, 0) for part in range(1, count)}
+    ends = [int(middles[wide.argmax()] if wide.any() else size * part) for part, wide in near.items()]
     return [slice(*both) for both in itertools.pairwise([0, *ends, len(blank)])]
 
 
@@ -71,5 +71,6 @@ def tile(pixels: np.ndarray, words: str, over: str = "") -> str:
     """Pixels (height, width, 3) of a panel as HTML; see `Tiles.to_html`."""
     (height, width, _), data = pixels.shape, base64.b64encode(in_palette(pixels)).decode()
     words, over = html.escape(" ".join(words.split())), over and f'<svg viewBox="0 0 {width} {height}">{over}</svg>'
-    picture = f'<img width="{width}" height="{height}" alt="{words}" src="data:image/png;base64,{data}">'
+    look = f'width="{width}" height="{height}" decoding="sync"'  # else the page is empty between two pictures
+    picture = f'<img {look} alt="{words}" src="data:image/png;base64,{data}">'
     return f'<figure style="flex:{width} {width} 0">{picture}{over}</figure>'

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from rlkit_mini.mazes import Maze, block_size, blocks
-from rlkit_workbook.panels.redrawn import axis_label, encoded
+from rlkit_workbook.panels.redrawn import axis_label
 from rlkit_workbook.panels.tiles import cuts, in_rows, tile
 from rlkit_workbook.widgets.settings import LIMITS, steps_of
 
@@ -78,29 +78,6 @@ def button(name: str, tooltip: str, act: Callable[[], None], **more) -> widgets.
     return made
 
 
-def picture(name: str) -> widgets.Image:
-    """An empty picture, 900 pixels wide where there is room; no tooltip, with which its view fails to load."""
-    made = widgets.Image(format="png", layout=widgets.Layout(width="900px", max_width="100%"))
-    made.add_class(f"rlkit-{name}-picture")
-    return made
-
-
-class AlternativeText(widgets.HTML):
-    """The alternative text of the picture in the same box; the view of `widgets.Image` takes none itself."""
-
-    def __init__(self) -> None:
-        super().__init__(layout=widgets.Layout(display="block", width="0", height="0", margin="0"))
-
-    def say(self, words: str) -> None:
-        words = html.escape(" ".join(words.split()))
-        tell = (
-            "(function tell(words, tries) { const box = words.closest('.widget-box');"
-            " if (box) box.querySelector('.widget-image').alt = words.alt;"
-            " else if (tries) requestAnimationFrame(() => tell(words, tries - 1)); })(this, 100)"
-        )  # the words may be there before they are on the page
-        self.value = f'<img hidden src="data:," alt="{words}" onerror="{tell}">'
-
-
 class Status(widgets.HTML):
     """One or two lines in words, read out when they change (but not several times a second)."""
 
@@ -126,11 +103,10 @@ class PlaceMap(widgets.Box):
     """
 
     def __init__(self, name: str, on_place: Callable[[tuple[float, float]], None]) -> None:
-        self.picture, self.rest, self.places = picture(name), widgets.HTML(), {}
-        self._on_place, self._maze = on_place, None
-        self.alternative = AlternativeText()
+        self.picture, self.rest = widgets.HTML(_dom_classes=(f"rlkit-{name}-picture",)), widgets.HTML()
+        self.places, self._on_place, self._maze = {}, on_place, None
         self.overlay = widgets.GridBox(_dom_classes=("rlkit-places",))
-        self.itself = widgets.Box([self.picture, self.overlay, self.alternative], _dom_classes=("rlkit-itself",))
+        self.itself = widgets.Box([self.picture, self.overlay], _dom_classes=("rlkit-itself",))
         super().__init__([self.itself, self.rest], _dom_classes=("rlkit-map", f"rlkit-{name}-map"))
 
     def show(self, maze: Maze, words: str, figure, ax, chosen: tuple[float, float] | None = None) -> None:
@@ -139,12 +115,11 @@ class PlaceMap(widgets.Box):
         Args:
             chosen: the place that counts as pressed.
         """
-        self.alternative.say(words)
         figure.canvas.draw()
         self.pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
         (row,), width = cuts(self.pixels, 1, ax.get_gridspec().ncols), self.pixels.shape[1]
         edge = row[0][1].stop
-        self.picture.value, self.itself.layout.flex = encoded(self.pixels[row[0]]), f"{edge} 1 0"
+        self.picture.value, self.itself.layout.flex = in_rows([[tile(self.pixels[row[0]], words)]]), f"{edge} 1 0"
         titles = [panel.get_title(loc="left") for panel in figure.axes]
         beside = [tile(self.pixels[cut], title) for cut, title in zip(row[1:], titles[1:], strict=True)]
         self.rest.value, self.rest.layout.flex = in_rows([beside]), f"{width - edge} 1 0"

@@ -129,8 +129,8 @@ def run_in_words(run: Run, total: int) -> str:
 
 
 def judge_in_words(run: Run) -> str:
-    """Who has judged, and what that cost."""
+    """How its returns were found, and what that cost."""
     if isinstance(run.oracle, Oracle):
-        return f"exact; J* {run.oracle.optimal_return:.1f}"
+        return "exact"
     rollouts = run.oracle
-    return f"{rollouts.episodes} episodes per seed; {rollouts.steps:,} steps in {rollouts.seconds:.1f} s so far"
+    return f"{rollouts.episodes} episodes each: {rollouts.steps:,} steps, {rollouts.seconds:.1f} s"

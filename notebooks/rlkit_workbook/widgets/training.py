@@ -15,7 +15,8 @@ from rlkit_mini.environments import is_same
 from rlkit_mini.names import Catalogue
 from rlkit_mini.tables import Table, with_interval
 from rlkit_workbook.panels.shown import Panel, in_turn
-from rlkit_workbook.widgets.controls import AlternativeText, NumberField, Status, button, choice, mark, picture, rows_of
+from rlkit_workbook.panels.tiles import Tiles, in_palette
+from rlkit_workbook.widgets.controls import NumberField, Status, button, choice, mark, rows_of
 from rlkit_workbook.widgets.live import LiveTraining, Run
 from rlkit_workbook.widgets.live_figure import LiveFigure, judge_in_words, run_in_words
 from rlkit_workbook.widgets.settings import Settings, Source, defaults, read_line
@@ -69,7 +70,7 @@ class LiveTrainer(Panel):
         super().__init__("rlkit-panel", "rlkit-live")
         self._lock = threading.RLock()  # of what is shown, also by the thread that trains
         self.pins: list[Run] = []
-        self._figure, self._shown, self.on_end = None, None, []
+        self._tiles, self._shown, self.on_end = None, None, []
         self._make_controls()
         self._make_displays()
         self._offer_fields()
@@ -82,7 +83,6 @@ class LiveTrainer(Panel):
             self.status,
             self.code,
             self.picture,
-            self._alternative,
             self.table,
             rows_of(self.line, self.link),
         )
@@ -117,14 +117,13 @@ class LiveTrainer(Panel):
 
     def _make_displays(self) -> None:
         self.status, self.note = Status(BEGIN), widgets.HTML()
-        self.picture, self._alternative = picture("live"), AlternativeText()
-        self.picture.layout.display = "none"
+        self.picture = widgets.HTML(_dom_classes=("rlkit-live-picture",))
         self.table = widgets.HTML(_dom_classes=("rlkit-runs",))
         self.code = widgets.HTML(_dom_classes=("rlkit-code",))
         self.link = widgets.HTML(_dom_classes=("rlkit-link",))
 
     def still(self) -> tuple[str, bytes | None]:
-        return self.status.words, self.picture.value or None
+        return self.status.words, in_palette(self._tiles.drawn.to_pixels()) if self._tiles else None
 
     def __repr__(self) -> str:
         return "live trainer"
@@ -209,7 +208,7 @@ class LiveTrainer(Panel):
             return self.status.say("There is no run to pin yet.", error=True)
         with self._lock:
             self._keep(self._shown)
-            self._figure = None
+            self._tiles = None
             self._draw()
             self.status.say(f"Pinned as run {len(self.pins)}: {self._shown.settings}.")
 
@@ -219,10 +218,10 @@ class LiveTrainer(Panel):
         with self._lock:  # else a training that is being shown would be there again
             if self.training is not None:
                 self.training.stop()
-            self.training, self.pins, self._figure, self._shown = None, [], None, None
+            self.training, self.pins, self._tiles, self._shown = None, [], None, None
             self.choose(self._first)
             self._look_over()
-            self.picture.layout.display = "none"
+            self.picture.value = ""
             self._compare()
             self._tell()
 
@@ -295,14 +294,12 @@ class LiveTrainer(Panel):
         """Bring picture and table to the present moment of the run."""
         self._shown = run = self.training.run
         total = max(self.training.updates, run.done)
-        if self._figure is None or not self._figure.fits(run, total):
+        if self._tiles is None or not self._tiles.drawn.fits(run, total):
             pins = [pin for pin in self.pins if is_same(pin.data.maze, run.data.maze)]
-            self._figure = LiveFigure(run, total, pins)
-        self._figure.show(run)
-        self.picture.value = self._figure.to_png()
-        self.picture.layout.display = None
+            self._tiles = Tiles(LiveFigure(run, total, pins))
+        self._tiles.drawn.show(run)
+        self.picture.value = self._tiles.to_html()
         mark(self.picture, "old", False)
-        self._alternative.say(f"Maps and curves of the agent. {run_in_words(run, total)}")
         self._compare()
 
     def _tell(self) -> None:
@@ -332,7 +329,7 @@ class LiveTrainer(Panel):
                 "seeds": str(run.returns.shape[1]),
                 "return: IQM [95% interval]": with_interval(run.returns[-1]),
                 "worst seed": f"{run.returns[-1].min():.1f}",
-                "judged by": judge_in_words(run),
+                "judge": judge_in_words(run),
             }
             for name, run in runs.items()
         ]
