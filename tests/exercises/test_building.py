@@ -249,5 +249,5 @@ def test_the_picture_names_both_returns(narrow):
     train_offline(agent, narrow, updates=20, progress=False)
     figure = draw_build(BUILDS["MyCQL"].reference, agent, narrow, oracle, updates=20)
     titles = [ax.get_title("left") for ax in figure.axes[:2]]
-    assert titles[0].startswith("Yours: return -")
+    assert titles[0].startswith("Yours (one seed): return -")
     assert "The workbook's" in titles[1]

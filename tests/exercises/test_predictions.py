@@ -56,10 +56,14 @@ def test_beliefs_before_and_after_stand_side_by_side():
             assert sum("right" in answer for answer in entry["answers"]) == 1
             assert all(("why" in answer) == (when == "after") for answer in entry["answers"])
     before, after = quiz("before").children[2].children[0], quiz("after").children[2].children[0]
-    before.value, after.value = before.options[0], after.options[1]
-    row = beliefs().rows[BELIEFS["after"][2]["question"]]
+    before.value = before.options[0]
+    asked, unanswered = BELIEFS["after"][2]["question"], beliefs().rows
+    assert not any("right:" in row for row in unanswered.values())  # a notebook is read before it is answered
+    after.value = after.options[1]
+    row = beliefs().rows[asked]
     assert before.value in row
     assert after.value in row
+    assert "right:" in row
 
 
 def test_what_is_handed_in_is_of_that_notebook(own_folder, capsys):

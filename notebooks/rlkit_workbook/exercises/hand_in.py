@@ -29,5 +29,5 @@ def hand_in(notebook: str) -> None:
     }
     path = Path(f"{notebook}.answers.json")
     write_json(path, answers)
-    said = f"{len(answers['predictions'])} of {len(mine)} predictions"
+    said = f"{len(answers['predictions'])} of {len(mine)} predictions" if mine else "your answers to the quizzes"
     print(f"{path} holds {said}; hand it in together with the notebook")

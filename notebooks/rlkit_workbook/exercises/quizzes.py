@@ -73,11 +73,12 @@ def quiz(notebook: str) -> Quiz:
 
 
 def beliefs() -> Box:
-    """What was believed before the course and after its core path, question by question, and what is right."""
+    """What was believed before the course and after its core path, and what is right of questions answered after it."""
     answers = {when: progress_file.read("quizzes").get(when, []) for when in ("before", "after")}
     rows = {}
     for number, entry in enumerate(BELIEFS["after"]):
-        said = {when: (each[number] if number < len(each) else None) or "no answer" for when, each in answers.items()}
+        before, after = (each[number] if number < len(each) else None for each in answers.values())
         (right,) = (answer["right"] for answer in entry["answers"] if "right" in answer)
-        rows[entry["question"]] = f"before: {said['before']}\nafter:  {said['after']}\nright:  {right}"
+        shown = f"\nright:  {right}" if after else ""
+        rows[entry["question"]] = f"before: {before or 'no answer'}\nafter:  {after or 'no answer'}{shown}"
     return Box("progress", "what you believed before, and believe now", rows=rows)
