@@ -19,18 +19,6 @@ from rlkit_workbook.studies.speed.plain import plain_returns, plain_step, plain_
 MEDIUM = SimpleNamespace(optimal_return=-20.0, evaluate=lambda policy: SimpleNamespace(episode_return=policy()))
 
 
-def test_a_rate_is_what_is_done_per_second(monkeypatch):
-    clock, done = [0.0], []
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: clock[0])
-
-    def work(count):
-        clock[0] += count / 40
-        done.append(count)
-
-    assert bench.rate(work, seconds=2.0) == pytest.approx(40)
-    assert done[-1] == 80, "two seconds are measured"
-
-
 @pytest.mark.parametrize("name", bench.PEERS)
 def test_the_plain_agent_is_trained(name):
     data = load_dataset("pointmass/easy-rnd-v0")

@@ -6,7 +6,6 @@ import contextlib
 import functools
 import itertools
 import json
-import math
 import os
 import platform
 import runpy
@@ -15,6 +14,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+import timeit
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,16 +60,6 @@ def seconds_of(work: Callable[[], object], device: str = "cpu") -> float:
     if device != "cpu":
         torch.cuda.synchronize(device)
     return time.perf_counter() - began
-
-
-def rate(work: Callable[[int], object], seconds: float, device: str = "cpu") -> float:
-    """Units of work per second: `work(n)` does n. A first call warms up, a second one says how many take `seconds`."""
-
-    def measured(count: int) -> float:
-        return count / seconds_of(lambda: work(count), device)
-
-    measured(20)
-    return measured(math.ceil(seconds * measured(20)))
 
 
 def machine(device: str) -> dict[str, str | int]:
@@ -177,20 +167,16 @@ def measure_solving() -> Iterator[dict]:
     yield {"data": "medium-rnd", "who": "CQL, one plain agent"} | until_solved(plain.train, plain.policy, oracle)
 
 
-def measure_mazes(seconds: float = 1.0) -> Iterator[dict]:
+def measure_mazes() -> Iterator[dict]:
     """Steps per second of each maze's environments, and seconds that its oracle takes."""
     for maze in MAZES.values():
         row = {"maze": maze.name}
         for copies in (1, 1024):
             worlds = gymnasium.make_vec(maze.env_id, num_envs=copies)
             worlds.reset(seed=0)
-            actions = np.random.default_rng(0).integers(5, size=copies)
-
-            def steps(count: int, worlds=worlds, actions=actions) -> None:
-                for _ in range(count):
-                    worlds.step(actions)
-
-            row[f"steps, {copies:,}"] = round(copies * rate(steps, seconds))
+            step = functools.partial(worlds.step, np.random.default_rng(0).integers(5, size=copies))
+            count, seconds = timeit.Timer(step).autorange()
+            row[f"steps, {copies:,}"] = round(copies * count / seconds)
         with tempfile.TemporaryDirectory() as folder, mock.patch.dict("os.environ", RLKIT_MINI_CACHE=folder):
             row |= {what: seconds_of(functools.partial(Oracle, maze)) for what in ("built", "loaded")}
         oracle = Oracle(maze)
