@@ -145,15 +145,14 @@ class Attempt:
     def differs(self, other: Attempt) -> tuple[int, list[str]] | None:
         """After how many updates which networks are not the other's; None where all are."""
         for number in (1, SEVERAL):
-            wrong = self.differing(other, number)
-            if wrong or self.after.get(number, {}).keys() != other.after.get(number, {}).keys():
+            if wrong := self.differing(other, number):
                 return number, wrong
         return None
 
     def differing(self, other: Attempt, number: int) -> list[str]:
-        """Which networks are not the other's after that many updates."""
-        one, two = self.after.get(number, {}), other.after.get(number, {})
-        return [name for name in one if not is_close(one[name], two.get(name))]
+        """Which networks are not the other's after that many updates; all, where it stopped before."""
+        theirs = other.after.get(number, {})
+        return [name for name, mine in self.after[number].items() if not is_close(mine, theirs.get(name))]
 
 
 def _taking_over(kind: type, given: object) -> object:
@@ -198,7 +197,7 @@ def build_verdict(build: Build, got: Attempt, draw: int = 0) -> Box:
     if got.untouched:
         return Box("open", build.title, ("The solution goes on in its place. " + stuck,))
     right = _known(build.name, "", draw)
-    wrong = right.differs(got) or (got.error and (len(got.after), []))
+    wrong = right.differs(got)
     if not wrong:
         text = f"After one update and after {SEVERAL}, each network is what it should be: {_list(build.networks)}."
         return Box("right", f"`{build.name}`", (text, "From here on, the notebook uses your class."), points=1)
@@ -212,9 +211,11 @@ def build_verdict(build: Build, got: Attempt, draw: int = 0) -> Box:
 
 def _mistake(build: Build, got: Attempt, draw: int) -> str:
     """The mistake that makes the same of every network, else of the first one that is wrong; empty where none does."""
-    known = {name: _known(build.name, name, draw) for name in build.texts["mistakes"] if not got.error}
+    if got.error:
+        return ""
+    known = {name: _known(build.name, name, draw) for name in build.texts["mistakes"]}
     for name, theirs in known.items():
-        if not theirs.error and not theirs.differs(got):
+        if not theirs.differs(got):
             return name
     right = _known(build.name, "", draw)
     for name, theirs in known.items():
@@ -226,7 +227,7 @@ def _mistake(build: Build, got: Attempt, draw: int) -> str:
 
 def _fault(build: Build, got: Attempt, number: int, wrong: list[str]) -> str:
     if got.error:
-        return stops_with("update", got)
+        return stops_with("update", got.error, got.line)
     sound = [name for name in build.networks if name not in wrong]
     found = f"{_list(sound)} {'is' if len(sound) == 1 else 'are'} right, " if sound else ""
     first = f"After {'one update' if number == 1 else f'{number} updates'}, {found}{_list(wrong)} "

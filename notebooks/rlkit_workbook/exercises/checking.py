@@ -10,7 +10,6 @@ import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -152,9 +151,9 @@ def own_line(error: BaseException, function: Callable) -> str:
     return f"line {lines[-1].lineno}: `{lines[-1].line}`" if lines else ""
 
 
-def stops_with(what: str, got: Any) -> str:
-    """That something of the learner's stops with an error, and in which line: `got` has both."""
-    return f"Your {what} stops with {got.error}." + (f" It happens in {got.line}" if got.line else "")
+def stops_with(what: str, error: str, line: str) -> str:
+    """That something of the learner's stops with an error, and in which line."""
+    return f"Your {what} stops with {error}." + (f" It happens in {line}" if line else "")
 
 
 def _numbers(value) -> np.ndarray | None:
@@ -245,7 +244,7 @@ DTYPES = {
 def _fault(exercise: Exercise, expected: Answer, got: Answer) -> str:
     """The first thing wrong with an answer, in words; empty when it is right."""
     if got.error:
-        return f"Your function stops with {got}." + (f" It happens in {got.line}" if got.line else "")
+        return stops_with("function", got.error, got.line)
     if got.modified:
         return (
             f"Your function changes its own input `{got.modified[0]}`, or turns on its gradient. The caller needs it "
