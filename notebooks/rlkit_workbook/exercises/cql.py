@@ -21,10 +21,6 @@ def _axis_1(q_values, actions, temperature):
     return soft_maximum - q_values.gather(1, actions.unsqueeze(-1)).squeeze(-1)
 
 
-def _exponential_softmax(q_values):
-    return q_values.exp() / q_values.exp().sum(-1, keepdim=True)
-
-
 def _marked(actions, q_values):
     return nn.functional.one_hot(actions, q_values.shape[-1])
 
@@ -84,7 +80,7 @@ EXERCISES = [
             "uniform": lambda q, a, t: 1 / q.shape[-1] - _marked(a, q),
             "batch_mean": lambda q, a, t: (softmax(q / t, -1) - _marked(a, q)) / a.numel(),
             "axis_1": lambda q, a, t: softmax(q / t, 1) - _marked(a, q),
-            "overflow": lambda q, a, t: _exponential_softmax(q / t) - _marked(a, q),
+            "overflow": lambda q, a, t: (q / t).exp() / (q / t).exp().sum(-1, keepdim=True) - _marked(a, q),
         },
     ),
 ]

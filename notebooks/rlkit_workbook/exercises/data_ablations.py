@@ -25,10 +25,6 @@ def _missed(p, n):
     return (1 - p) ** n
 
 
-def _of_possible(p, n):
-    return np.where(p > 0, 1 - _missed(p, n), 0).sum(-1) / (p > 0).sum(-1)
-
-
 def _knobs(places=None, actions=None):
     """The joint distribution with its places or its actions changed."""
 
@@ -38,10 +34,6 @@ def _knobs(places=None, actions=None):
         return here[:, None] * there
 
     return of
-
-
-def _one_coin(path, free, best, q, p):
-    return (1 - q) * path[:, None] * best + q * free[:, None] / best.shape[1]
 
 
 def _drawn_parts(draw):
@@ -67,7 +59,7 @@ EXERCISES = [
             "how_often_at_most_one": lambda p, n: np.minimum(n * p, 1).mean(-1),
             "missed": lambda p, n: _missed(p, n).mean(-1),
             "possible": lambda p, n: (p > 0).mean(-1),
-            "of_possible": _of_possible,
+            "of_possible": lambda p, n: (1 - _missed(p, n)).sum(-1) / (p > 0).sum(-1),
             "weighted": lambda p, n: (p * (1 - _missed(p, n))).sum(-1),
             "every_draw": lambda p, n: (p**n).mean(-1),
             "exactly_once": lambda p, n: (n * p * _missed(p, n - 1)).mean(-1),
@@ -95,7 +87,9 @@ EXERCISES = [
         misconceptions={
             "knobs_exchanged": lambda path, free, best, q, p: two_knobs(path, free, best, p, q),
             "shares_reversed": lambda path, free, best, q, p: two_knobs(path, free, best, 1 - q, 1 - p),
-            "one_coin": _one_coin,
+            "one_coin": lambda path, free, best, q, p: (
+                (1 - q) * path[:, None] * best + q * free[:, None] / best.shape[1]
+            ),
             "another_action": _knobs(actions=lambda best, p: (1 - p) * best + p * (1 - best) / (best.shape[1] - 1)),
             "policy_only": lambda path, free, best, q, p: (1 - p) * best + p / best.shape[1],
             "no_random_places": _knobs(places=lambda path, free, q: path),

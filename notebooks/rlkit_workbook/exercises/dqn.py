@@ -19,11 +19,6 @@ def max_bias(estimates, true_values):
     return np.max(estimates, axis=1).mean() - np.max(true_values)
 
 
-def _of_chosen(values, chosen):
-    """values (..., actions) at the integers chosen (...,)."""
-    return np.take_along_axis(values, chosen[..., None], axis=-1)[..., 0]
-
-
 ONLINE = tensor([[-3.0, -1.0, -2.0, -6.0], [-4.0, -5.0, -9.0, -3.5]])
 TARGET = tensor([[-4.0, -5.0, -1.5, -7.0], [-2.0, -8.0, -6.0, -3.0]])
 MORE = torch.stack([ONLINE, ONLINE.flip(-1) - 1, ONLINE.roll(1, -1) * 2])
@@ -74,7 +69,7 @@ EXERCISES = [
             "maximum_believed": lambda q, p, t: q.max(-1) - (p * t).sum(-1),
             "against_the_best": lambda q, p, t: (p * q).sum(-1) - t.max(-1),
             "largest_error": lambda q, p, t: (q - t).max(-1),
-            "likeliest_action": lambda q, p, t: _of_chosen(q - t, p.argmax(-1)),
+            "likeliest_action": lambda q, p, t: np.take_along_axis(q - t, p.argmax(-1)[..., None], -1)[..., 0],
             "unweighted": lambda q, p, t: (q - t).mean(-1),
             "summed_unweighted": lambda q, p, t: (q - t).sum(-1),
             "weighted_mean": lambda q, p, t: (p * (q - t)).mean(-1),

@@ -31,10 +31,6 @@ def _one_kind(uniforms, n_offline, n_online, new):
     return n_offline * new + uniform_indices(uniforms, 0 if new else n_offline, n_online if new else 0)
 
 
-def _rest_from_all(uniforms, n_offline, n_online):
-    return uniform_indices(uniforms, n_offline, ~_first(uniforms) * n_online)
-
-
 def _drawn_minibatch(draw):
     """Numbers u of which some are at the ends of [0, 1); one kind of transitions may be missing."""
     uniforms = draw.rng.random(draw.shape("members batch")).round(3)
@@ -69,7 +65,7 @@ EXERCISES = [
             "given_only": lambda u, g, c: _one_kind(u, g, c, new=not g),
             "larger_half_given": lambda u, *n: _mixed(_first(u, (u.shape[-1] + 1) // 2), u, *n),
             "interleaved": lambda u, *n: _mixed(np.arange(u.shape[-1]) % 2 == 0, u, *n),
-            "rest_from_all": _rest_from_all,
+            "rest_from_all": lambda u, g, c: uniform_indices(u, g, ~_first(u) * c),
             "members_counted": lambda u, *n: _mixed(_first(u, len(u) // 2), u, *n),
             "members_halved": lambda u, *n: _mixed(np.arange(len(u))[:, None] < len(u) // 2, u, *n),
             "members_halved_and_one_kind_forgotten": lambda u, g, c: np.floor(

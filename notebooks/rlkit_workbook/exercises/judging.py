@@ -25,10 +25,6 @@ def _quantiles(means, low=0.025, high=0.975):
     return np.quantile(means, [low, high])
 
 
-def _unpaired(a, b, picks):
-    return _quantiles(a[picks].mean(-1) - b[picks[::-1]].mean(-1))
-
-
 def _normal(a, b, picks):
     difference = a - b
     return difference.mean() + array([-1.96, 1.96]) * difference.std(ddof=1) / np.sqrt(len(difference))
@@ -127,7 +123,7 @@ EXERCISES = [
             "four seeds, many resamples": (A, B, WIDE),
         },
         misconceptions={
-            "unpaired": _unpaired,
+            "unpaired": lambda a, b, p: _quantiles(a[p].mean(-1) - b[p[::-1]].mean(-1)),
             "second_minus_first": lambda a, b, p: _quantiles((b - a)[p].mean(-1)),
             "ninety_percent": lambda a, b, p: _quantiles((a - b)[p].mean(-1), 0.05, 0.95),
             "of_the_differences": lambda a, b, p: _quantiles((a - b)[p]),
