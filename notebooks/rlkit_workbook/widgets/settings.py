@@ -107,7 +107,9 @@ class Settings:
 
     def code(self, updates: int, data: Transitions) -> str:
         """The lines that train the same agent on this run's data, to the bit, and print its return."""
-        values = ", ".join(f"{name}={value!r}" for name, value in (self._fitting(data) | self.changed()).items())
+        values = self.changed() | self._fitting(data)
+        given = [f"{name}={value!r}" for name, value in values.items() if name not in data.sizes]
+        given += [] if isinstance(data.maze, Maze) else ["**data.sizes"]
         home, judge = ("oracle", "Oracle") if isinstance(data.maze, Maze) else ("evaluation", "Rollouts")
         painted = ["from rlkit_workbook.widgets.paint import paint"] if self.source.code.startswith("paint(") else []
         lines = [
@@ -118,7 +120,7 @@ class Settings:
             *painted,
             "",
             f"data = {self.source.code}",
-            f"agent = {self.algorithm}({values})",
+            f"agent = {self.algorithm}({', '.join(given)})",
             f"history = train_offline(agent, data, updates={updates}, oracle={judge}(data.maze))",
             "print(with_interval(history.returns[-1]))",
         ]
