@@ -24,7 +24,7 @@ from rlkit_mini.mazes import MAZES, half_cells
 from rlkit_mini.names import Catalogue
 from rlkit_mini.oracle import Oracle, shared_oracle
 from rlkit_mini.pointmass import ACTIONS
-from rlkit_mini.training import History
+from rlkit_mini.training import History, Judge
 from rlkit_workbook.results import RESULTS
 
 BY_SETTING = {  # name -> axes before those of the settings
@@ -40,10 +40,15 @@ ARRAYS = ("seeds", "updates", *BY_SETTING)
 
 @dataclasses.dataclass
 class Swept:
-    """What every sweep has: `grid` is name -> values of what was swept, in order."""
+    """What every sweep has.
+
+    Attributes:
+        judge: that said what the agents are worth; of a maze its oracle.
+        grid: name -> values of what was swept, in order.
+    """
 
     algorithm: str
-    oracle: Oracle
+    judge: Judge
     grid: dict[str, list[float] | list[str]]
 
     @property
@@ -106,7 +111,7 @@ class Sweep(Swept):
         values = judged.true if judged.q_values is None else judged.believed
         return cls(
             algorithm=type(agent).__name__,
-            oracle=oracle,
+            judge=oracle,
             grid=grid,
             seeds=agent.seeds[: agent.members // len(chosen)],
             updates=history.updates,
@@ -169,7 +174,7 @@ class Sweep(Swept):
     @property
     def shared_facts(self) -> dict:
         """What sweeps must have in common to be joined."""
-        oracle = self.oracle
+        oracle = self.judge
         facts = {"algorithm": self.algorithm, "maze": oracle.maze.name, "discount": oracle.discount}
         facts |= {"resolution": oracle.resolution, "grid": self.grid}
         return facts | {"seeds": self.seeds.tolist(), "updates": self.updates.tolist()}
@@ -181,7 +186,7 @@ class Sweep(Swept):
 
     def to_bytes(self) -> bytes:
         """What `save` writes: small enough to be sent from machine to machine."""
-        oracle, arrays = self.oracle, {name: getattr(self, name) for name in ARRAYS}
+        oracle, arrays = self.judge, {name: getattr(self, name) for name in ARRAYS}
         facts = [self.algorithm, oracle.maze.name, repr(oracle.discount), str(oracle.resolution), *self.grid]
         arrays |= {f"grid {name}": np.array(values) for name, values in self.grid.items()}
         file = io.BytesIO()
@@ -264,7 +269,7 @@ class ExplorationSweep(Swept):
         chosen = _median_members(covered[-1], shape)
         return cls(
             algorithm="RND",
-            oracle=oracle,
+            judge=oracle,
             grid=grid | {"steps": list(evaluated)},
             coverage=covered.reshape(len(evaluated), *shape),
             goals=goals.reshape(len(evaluated), *shape),
@@ -300,7 +305,7 @@ def restore(algorithm: str, maze: str, arrays: Mapping[str, np.ndarray]) -> Swee
     values, true = (WORST * (1 - arrays[name][..., owners] / np.float32(255)) for name in ("believed", "true"))
     return Sweep(
         algorithm=algorithm,
-        oracle=oracle,
+        judge=oracle,
         grid={name.removeprefix("grid "): array.tolist() for name, array in arrays.items() if name.startswith("grid ")},
         values=values,
         overestimation=values - true if np.isfinite(arrays["believed_start"]).all() else np.full_like(values, np.nan),

@@ -93,7 +93,7 @@ def test_overestimation_is_counted_over_the_steps_of_the_data():
     table = overestimation_table(sweep, data, "alpha 0 and 1")
     assert table.caption == "alpha 0 and 1"
     for row, errors in zip(table.rows, sweep.overestimation, strict=True):
-        at_steps = [errors[sweep.oracle.sub_cells(one[None])[0]] for one in data.observations.numpy()]
+        at_steps = [errors[sweep.judge.sub_cells(one[None])[0]] for one in data.observations.numpy()]
         assert float(row["mean over the data's states"]) == pytest.approx(np.mean(at_steps), abs=0.005)
         assert row["share of them overestimated"] == f"{sum(error > 0 for error in at_steps) / len(data):.0%}"
         assert float(row["largest anywhere"]) == pytest.approx(errors.max(), abs=0.05)

@@ -65,7 +65,7 @@ def test_the_figure_of_explorers_follows_its_setting_and_keeps_its_scales():
     assert frame() == before
     assert np.abs(quick - 255 * pixels(drawn.figure)).mean() < 0.5
     assert np.nansum(drawn.visits.get_array()) == len(sweep.walks[-1].positions)
-    np.testing.assert_allclose(drawn.new.get_array(), np.log10(sweep.oracle.on_grid(sweep.novelty[-1, -1, -1])).T, 1e-5)
+    np.testing.assert_allclose(drawn.new.get_array(), np.log10(sweep.judge.on_grid(sweep.novelty[-1, -1, -1])).T, 1e-5)
     np.testing.assert_array_equal(drawn.dots.get_ydata(), sweep.coverage[-1, :, -1].ravel())
     assert list(drawn.now.get_xdata()) == [300, 300]
     assert to_png(drawn.figure) == to_png(ExplorationFigure(sweep, last, {"random": 0.2}).figure)

@@ -38,7 +38,7 @@ def test_a_sweep_in_bytes_keeps_returns_and_what_a_half_cell_shows():
     np.testing.assert_allclose(again.returns, sweep.returns, atol=0.0051)
     for name in ("believed_start", "true_start"):
         np.testing.assert_allclose(getattr(again, name), getattr(sweep, name), rtol=1e-6)
-    oracle = sweep.oracle
+    oracle = sweep.judge
     x, y = np.floor(2 * oracle.maze.positions(oracle.observations)).astype(int).T
     for cell in {(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)}:
         inside = (x == cell[0]) & (y == cell[1])
@@ -72,9 +72,9 @@ def test_the_committed_gallery_is_whole_and_small(gallery):
                 "dataset": datasets
             }
             assert sweep.returns.shape[1:] == (*map(len, sweep.grid.values()), SEEDS)
-            assert (sweep.returns >= -sweep.oracle.maze.horizon - 0.01).all()
-            assert (sweep.returns <= sweep.oracle.optimal_return + 0.01).all()
-            assert sweep.oracle.maze.name == ("medium" if group == "collections" else group)
+            assert (sweep.returns >= -sweep.judge.maze.horizon - 0.01).all()
+            assert (sweep.returns <= sweep.judge.optimal_return + 0.01).all()
+            assert sweep.judge.maze.name == ("medium" if group == "collections" else group)
             assert np.isnan(sweep.believed_start).all() == (agent.__name__ == "BC")
             members += math.prod(sweep.returns.shape[1:])
     assert len(gallery) == sum(len(agents) for agents, _ in GROUPS.values())
@@ -144,7 +144,7 @@ def test_the_panel_shows_what_was_chosen_and_keeps_the_data_set():
     assert panel.scrub is first, "a figure is made once"
     assert panel.scrub.setting == {"alpha": 1.0, "dataset": "walked/medium-0.1"}
     panel.maze.value = "hard"
-    assert panel.scrub.sweep.oracle.maze.name == "hard"
+    assert panel.scrub.sweep.judge.maze.name == "hard"
     assert panel.children[-1] is panel.scrub
 
 

@@ -93,7 +93,7 @@ def test_who_learns_no_values_believes_nothing(tmp_path):
     for name, policy, values in zip(DATA, clones.policy, clones.values, strict=True):
         agent = BC(seeds=1)
         train_offline(agent, data_by_name(name, (0,)), 4, progress=False)
-        truth = clones.oracle.evaluate(agent.policy).q_values[0]
+        truth = clones.judge.evaluate(agent.policy).q_values[0]
         np.testing.assert_allclose(values, (policy * truth).sum(axis=-1), atol=1e-4)
     assert "It learns no values" in SweepFigure(clones).message
 

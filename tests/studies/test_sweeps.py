@@ -70,8 +70,8 @@ def test_returns_keep_their_settings_and_seeds():
 def test_two_hyperparameters_give_two_axes():
     sweep = tiny_square()
     assert sweep.returns.shape == (2, 3, 2, 2)
-    assert sweep.values.shape == sweep.overestimation.shape == (3, 2, len(sweep.oracle.observations))
-    assert sweep.policy.shape == (3, 2, len(sweep.oracle.observations), 5)
+    assert sweep.values.shape == sweep.overestimation.shape == (3, 2, len(sweep.judge.observations))
+    assert sweep.policy.shape == (3, 2, len(sweep.judge.observations), 5)
     assert sweep.index({"temperature": 2.0, "alpha": 10}) == (2, 1)
 
 
@@ -92,7 +92,7 @@ def test_a_sweep_survives_being_saved(tmp_path):
         again = Sweep.load(tmp_path / "sweep.npz")
         assert (again.algorithm, again.grid) == (sweep.algorithm, sweep.grid)
         assert list(again.grid) == list(sweep.grid)
-        assert again.oracle.maze is sweep.oracle.maze
+        assert again.judge.maze is sweep.judge.maze
         for name in ("seeds", "updates", "returns", "values", "overestimation", "policy", "believed_start"):
             np.testing.assert_array_equal(getattr(again, name), getattr(sweep, name))
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.npz"]

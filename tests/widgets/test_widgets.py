@@ -271,7 +271,7 @@ def test_a_walk_lies_over_the_map_of_agents_and_begins_at_its_start():
     (over,) = re.findall("<svg.*?</svg>", view.picture.value)
     assert view.picture.value.index("<svg") < view.picture.value.index("Where it is wrong"), "over the first panel"
     assert over.count("<polyline") == 5
-    x, y = view._figure.left.transData.transform(view.sweep.oracle.maze.start)
+    x, y = view._figure.left.transData.transform(view.sweep.judge.maze.start)
     assert set(re.findall(r'points="(\d+,\d+)', over)) == {f"{x:.0f},{580 - y:.0f}"}
     assert "<svg" not in scrub(tiny_explorers()).picture.value
 

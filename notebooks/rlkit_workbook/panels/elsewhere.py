@@ -158,7 +158,7 @@ def _shares(numbers: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass
 class Elsewhere(Swept):
-    """A population over a grid of settings, judged by real episodes; `oracle` is the judge.
+    """A population over a grid of settings, judged by real episodes.
 
     Attributes:
         updates: (evaluations,).

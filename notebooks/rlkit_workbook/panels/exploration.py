@@ -32,7 +32,7 @@ class ExplorationFigure(FourPanels):
         references: dict | None = None,
         titled: bool = True,
     ) -> None:
-        self.sweep, oracle, steps = sweep, sweep.oracle, sweep.grid["steps"]
+        self.sweep, oracle, steps = sweep, sweep.judge, sweep.grid["steps"]
         setting = sweep.settings[0] if setting is None else setting
         (*here, evaluation), (name, values) = sweep.index(setting), next(iter(sweep.grid.items()))
         self.means = interquartile_mean(sweep.coverage)  # (evaluations, *settings)
@@ -66,7 +66,7 @@ class ExplorationFigure(FourPanels):
         *here, evaluation = sweep.index(setting)
         column = (evaluation, slice(None), *here[1:])
         self.visits.set_data(self.seen[evaluation, *here].T)
-        self.new.set_data(sweep.oracle.on_grid(self.bonus[evaluation, *here]).T)
+        self.new.set_data(sweep.judge.on_grid(self.bonus[evaluation, *here]).T)
         self.move_box(here[0])
         self.now.set_xdata([steps[evaluation]] * 2)
         self.show_seeds(sweep.coverage[column], self.means[column], self.ends[:, *column])

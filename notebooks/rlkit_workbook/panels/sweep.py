@@ -28,7 +28,7 @@ class SweepFigure(FourPanels):
     def __init__(
         self, sweep: Sweep, setting: dict[str, float] | None = None, references: dict | None = None, titled: bool = True
     ) -> None:
-        self.sweep, oracle, best = sweep, sweep.oracle, sweep.oracle.optimal_return
+        self.sweep, oracle, best = sweep, sweep.judge, sweep.judge.optimal_return
         setting = sweep.settings[0] if setting is None else setting
         here, (name, values) = sweep.index(setting), next(iter(sweep.grid.items()))
         self.means = interquartile_mean(sweep.returns)  # (evaluations, *settings)
@@ -65,5 +65,5 @@ class SweepFigure(FourPanels):
         self.show_way(sweep.updates_at(here), self.means[:, *here], bootstrap_interval(sweep.returns[:, *here]))
         starts = np.median(sweep.believed_start[here]), np.median(sweep.true_start[here])
         who = f"{sweep.algorithm}, {setting_in_words(setting)}"
-        self.say(in_words(who, sweep.oracle, self.means[-1, *here], *starts))
+        self.say(in_words(who, sweep.judge, self.means[-1, *here], *starts))
         return self.figure

@@ -16,13 +16,13 @@ def sweep_table(sweep: Sweep) -> Table:
         rows.append(
             words | {"return: IQM [95% interval]": with_interval(returns), "worst seed": f"{returns.min():.1f}"}
         )
-    return Table(rows, f"{sweep.algorithm}, {len(sweep.seeds)} seeds; J* {sweep.oracle.optimal_return:.1f}")
+    return Table(rows, f"{sweep.algorithm}, {len(sweep.seeds)} seeds; J* {sweep.judge.optimal_return:.1f}")
 
 
 def overestimation_table(sweep: Sweep, data: Transitions, caption: str) -> Table:
     """Believed - true value of a sweep over one hyperparameter at the states of a data set, a row per setting."""
     ((name, values),) = sweep.grid.items()
-    at_data = sweep.overestimation[:, sweep.oracle.sub_cells(data.observations)]  # (settings, transitions)
+    at_data = sweep.overestimation[:, sweep.judge.sub_cells(data.observations)]  # (settings, transitions)
     rows = [
         {
             name: value if isinstance(value, str) else f"{value:g}",

@@ -103,7 +103,7 @@ def gallery_scores(gallery: Mapping[str, Sweep], algorithm: str) -> tuple[list[s
     names, found = [], []
     for maze in GALLERY_MAZES:
         done = gallery[f"{maze} {algorithm}"]
-        never, best = -done.oracle.maze.horizon, done.oracle.optimal_return
+        never, best = -done.judge.maze.horizon, done.judge.optimal_return
         names += done.grid["dataset"]
         found.append(100 * (done.returns[-1] - never) / (best - never))
     return names, np.concatenate(found, axis=-2)
@@ -195,7 +195,7 @@ def compress(sweep: Sweep) -> dict[str, np.ndarray]:
 
     Values from 0 to `WORST`, which true values cannot leave, are 255 to 0.
     """
-    owners, believed = half_cells_of(sweep.oracle), sweep.values
+    owners, believed = half_cells_of(sweep.judge), sweep.values
     true = believed - np.nan_to_num(sweep.overestimation)
     average = np.eye(owners.max() + 1)[owners]  # (sub-cells, half-cells)
     average /= average.sum(axis=0)
@@ -207,7 +207,7 @@ def compress(sweep: Sweep) -> dict[str, np.ndarray]:
     arrays["actions"] = votes.argmax(axis=-1).astype(np.uint8)
     arrays["returns"] = sweep.returns.round(2).astype(np.float32)
     arrays |= {name: getattr(sweep, name).astype(np.float32) for name in ("believed_start", "true_start")}
-    arrays |= {"updates": sweep.updates, "seeds": sweep.seeds, "maze": np.array(sweep.oracle.maze.name)}
+    arrays |= {"updates": sweep.updates, "seeds": sweep.seeds, "maze": np.array(sweep.judge.maze.name)}
     return arrays | {f"grid {name}": np.array(values) for name, values in sweep.grid.items()}
 
 

@@ -183,7 +183,7 @@ class Scrub(Panel):
         sweep, figure, walk = self.sweep, self._figure, ""
         figure.show({name: values[at] for (name, values), at in zip(sweep.grid.items(), place, strict=True)})
         if isinstance(sweep, Sweep):
-            walk = walks_in_svg(sweep.oracle, sweep.policy[place], figure.left)
+            walk = walks_in_svg(sweep.judge, sweep.policy[place], figure.left)
         return html.escape(figure.message).replace("\n", "<br>"), self._tiles.to_html(walk)
 
     def __repr__(self) -> str:
