@@ -156,18 +156,22 @@ class Copies:
     """
 
     def __init__(self, environment: Maze | Environment, count: int, vectorization: str = "sync") -> None:
-        self.environment, self.count = environment, count
+        self.count = count
         if isinstance(environment, Maze):
             self._envs = PointmassVectorEnv(count, environment, autoreset_mode=AutoresetMode.SAME_STEP)
             return
         if environment.make is None:
             raise ValueError("the data does not say what environment it is from; expected the environment itself")
+
+        def make() -> gym.Env:
+            return gym.wrappers.FlattenObservation(environment.make())
+
         kind = {"sync": SyncVectorEnv, "async": AsyncVectorEnv}[vectorization]
-        self._envs = kind([environment.make] * count, autoreset_mode=AutoresetMode.SAME_STEP)
+        self._envs = kind([make] * count, autoreset_mode=AutoresetMode.SAME_STEP)
 
     def reset(self, seeds: Sequence[int]) -> np.ndarray:
         """The first observations (count, size), each copy with a seed of its own."""
-        return self._flat(self._envs.reset(seed=list(seeds))[0])
+        return np.asarray(self._envs.reset(seed=list(seeds))[0], dtype=np.float32)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, ...]:
         """Where actions (count,) lead.
@@ -176,21 +180,17 @@ class Copies:
             next observations (count, size), the observations to go on from, rewards (count,), terminations, and
             truncations, of which none is a termination.
         """
-        start = 0 if isinstance(self.environment, Maze) else self.environment.action_space.start
-        begun, rewards, terminations, truncations, info = self._envs.step(actions + start)
-        begun = self._flat(begun)
-        next_observations, ended = begun.copy(), terminations | truncations
+        first_action = self._envs.single_action_space.start
+        begun, rewards, terminations, truncations, info = self._envs.step(actions + first_action)
+        begun, ended = np.asarray(begun, dtype=np.float32), terminations | truncations
+        next_observations = begun.copy()
         if ended.any():
-            space = self._envs.single_observation_space
-            next_observations[ended] = [gym.spaces.flatten(space, final) for final in info["final_obs"][ended]]
+            next_observations[ended] = list(info["final_obs"][ended])
         return next_observations, begun, rewards, terminations, truncations & ~terminations
 
     def close(self) -> None:
         """End the copies' processes."""
         self._envs.close()
-
-    def _flat(self, observations: Any) -> np.ndarray:
-        return observations if isinstance(self.environment, Maze) else self.environment.flat(observations, self.count)
 
 
 def _name(env_id: str, arguments: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +28,7 @@ from scipy.special import ndtri
 from rlkit_mini.files import say_once, whole_file
 from rlkit_mini.mazes import Maze, check_maze, half_cells, half_cells_at
 from rlkit_mini.names import plain
-from rlkit_mini.pointmass import ACTIONS, NOISE_SCALE, SUBSTEPS, transition
+from rlkit_mini.pointmass import ACTIONS, NOISE_SCALE, SUBSTEPS, check_distribution, transition
 
 RESOLUTION = {"easy": 8, "medium": 8, "hard": 2, "veryhard": 4}  # what half-trained policies need to be judged fairly
 POINTS = 4  # per sub-cell
@@ -66,9 +66,13 @@ class Oracle:
         self.cells = np.argwhere(self._free)  # (sub-cells, 2)
         self._index = np.full(self._free.shape, -1)
         self._index[self._free] = np.arange(len(self.cells))
-        self.observations = maze.observe((self.cells + 0.5) / resolution)
-        self.points = maze.observe(self._positions())
-        distance = np.abs((self.cells + 0.5) / resolution - np.array(maze.start)).max(axis=1)
+        corners = np.stack(np.meshgrid([0.25, 0.75], [0.25, 0.75], indexing="ij"), axis=-1).reshape(POINTS, 2)
+        inside = (self.cells[:, None] + corners) / resolution  # (sub-cells, 4, 2)
+        # In cells, of `observations` and of `points`
+        self._centres = (self.cells + 0.5) / resolution
+        self._positions = np.vstack([inside.reshape(-1, 2), maze.start])
+        self.observations, self.points = maze.observe(self._centres), maze.observe(self._positions)
+        distance = np.abs(self._centres - np.array(maze.start)).max(axis=1)
         touching = distance < distance.min() + 1e-9
         self.start_weights = touching / touching.sum()
         # (points x actions, sub-cells): where a step leads, unless it terminates; point-major
@@ -119,7 +123,7 @@ class Oracle:
             raise ValueError("there are observations outside the maze; expected numbers in [0, 1]")
         seen = np.zeros((4 * self.maze.walls.size, len(ACTIONS)), dtype=bool)
         seen[half_cells(self.maze, observations), actions.astype(int)] = True
-        return self._best_return(seen[half_cells_at(self.maze, (self.cells + 0.5) / self.resolution)])
+        return self._best_return(seen[half_cells_at(self.maze, self._centres)])
 
     def policy_towards(self, places: np.ndarray) -> np.ndarray:
         """Probabilities (sub-cells, 5) of the policy that gets to some of the sub-cells soonest, past the goal.
@@ -149,9 +153,8 @@ class Oracle:
         """
         with torch.no_grad():
             probabilities = self._at_points(policy(self.points) if callable(policy) else policy)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # scipy's products release the interpreter's lock
-            matrices = list(pool.map(self._policy_matrix, probabilities.reshape(-1, *probabilities.shape[-2:])))
-            episodes = np.array(list(pool.map(self._episode, matrices))).reshape(*probabilities.shape[:-2], 2)
+        matrices = _in_threads(self._policy_matrix, probabilities.reshape(-1, *probabilities.shape[-2:]))
+        episodes = np.array(_in_threads(self._episode, matrices)).reshape(*probabilities.shape[:-2], 2)
         return Evaluation(self, probabilities.shape[:-2], matrices, episodes[..., 0], episodes[..., 1])
 
     def sub_cells(self, observations: ArrayLike) -> np.ndarray:
@@ -180,8 +183,7 @@ class Oracle:
             ) from None
         if probabilities.shape[-2:] not in (shape, (len(self.points), len(ACTIONS))) or not probabilities.size:
             raise ValueError(f"policy has shape {probabilities.shape}; expected probabilities (..., {shape[0]}, 5)")
-        if not (probabilities >= 0).all() or np.abs(probabilities.sum(axis=-1) - 1).max() > 1e-2:
-            raise ValueError("policy is no distribution; expected probabilities >= 0 that sum to 1 over the actions")
+        check_distribution(probabilities)
         probabilities = probabilities / probabilities.sum(axis=-1, keepdims=True)  # or rounding ends episodes
         if probabilities.shape[-2:] == shape:
             at_start = (self.start_weights @ probabilities)[..., None, :]
@@ -195,13 +197,9 @@ class Oracle:
     @cached_property
     def _mean_transitions(self) -> sparse.csr_matrix:
         """(sub-cells x actions, sub-cells): the mean over a sub-cell's points."""
-        rows = np.arange(len(self.cells) * POINTS * len(ACTIONS))
-        sub_cells, actions = rows // (POINTS * len(ACTIONS)), rows % len(ACTIONS)
-        mean = sparse.csr_matrix(
-            (np.full(len(rows), 1 / POINTS), (sub_cells * len(ACTIONS) + actions, rows)),
-            shape=(len(ACTIONS) * len(self.cells), self._transitions.shape[0]),
-        )
-        return mean @ self._transitions
+        of_one = np.kron(np.full(POINTS, 1 / POINTS), np.eye(len(ACTIONS)))  # (actions, points x actions)
+        of_all = sparse.kron(sparse.identity(len(self.cells)), of_one, format="csr")
+        return of_all @ self._transitions[: -len(ACTIONS)]  # without the start's
 
     @cached_property
     def _survival(self) -> np.ndarray:
@@ -247,20 +245,13 @@ class Oracle:
         where = (cells * self.resolution + within).astype(int)
         return self._index[where[..., 0], where[..., 1]]
 
-    def _positions(self) -> np.ndarray:
-        """Of `points`, in cells: (points, 2)."""
-        corners = np.stack(np.meshgrid([0.25, 0.75], [0.25, 0.75], indexing="ij"), axis=-1).reshape(POINTS, 2)
-        inside = (self.cells[:, None] + corners) / self.resolution  # (sub-cells, 4, 2)
-        return np.vstack([inside.reshape(-1, 2), self.maze.start])
-
     def _solve_transitions(self) -> sparse.csr_matrix:
         """Quasi-Monte Carlo: a Sobol sequence of noise, rotated for each point, so that the rare is somewhere there."""
-        positions = self._positions()
         with torch.device("cpu"):
             spread = torch.quasirandom.SobolEngine(2).draw(NOISE, dtype=torch.float64).numpy() + 0.5 / NOISE
-        rotations = np.random.default_rng(0).random((len(positions), 1, 2))
+        rotations = np.random.default_rng(0).random((len(self.points), 1, 2))
         noise = ndtri((spread + rotations) % 1).reshape(-1, 2)
-        positions, points = positions.repeat(NOISE, axis=0), np.arange(len(positions)).repeat(NOISE)
+        positions, points = self._positions.repeat(NOISE, axis=0), np.arange(len(self.points)).repeat(NOISE)
 
         def matrix(action: int) -> sparse.csr_matrix:
             ends, _, terminations = transition(self.maze, positions, np.full(len(positions), action), noise)
@@ -270,8 +261,7 @@ class Oracle:
                 shape=(len(ACTIONS) * len(self.points), len(self.cells)),
             )
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return sum(pool.map(matrix, range(1, len(ACTIONS))), matrix(0))
+        return sum(_in_threads(matrix, range(len(ACTIONS))))
 
     def _key(self) -> str:
         maze = self.maze
@@ -324,8 +314,7 @@ class Evaluation:
                 values = self.oracle.discount * (matrix @ values) - costs
             return values
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(solve, self._matrices))
+        return _in_threads(solve, self._matrices)
 
     @cached_property
     def visitation(self) -> np.ndarray:
@@ -340,21 +329,19 @@ class Evaluation:
                 alive = discount * (backwards @ alive)
             return total
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return np.array(list(pool.map(follow, self._matrices))).reshape(*self.shape, -1)
+        return np.array(_in_threads(follow, self._matrices)).reshape(*self.shape, -1)
+
+
+def _in_threads(function: Callable, items: Iterable) -> list:
+    """The function of each item; scipy's products release the interpreter's lock."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(function, items))
 
 
 def _cache_path(key: str) -> Path:
-    """Where a solved maze is kept.
-
-    Raises:
-        FileNotFoundError: a user without a home.
-    """
-    try:
-        folder = Path(os.environ.get("RLKIT_MINI_CACHE") or platformdirs.user_cache_path("rlkit_mini"))
-        return folder.expanduser() / f"oracle-{key}.npz"
-    except RuntimeError:
-        raise FileNotFoundError("there is no home folder") from None
+    """Where a solved maze is kept; raises a RuntimeError where the user has no home folder."""
+    folder = Path(os.environ.get("RLKIT_MINI_CACHE") or platformdirs.user_cache_path("rlkit_mini"))
+    return folder.expanduser() / f"oracle-{key}.npz"
 
 
 def _cached(key: str, solve, shape: tuple[int, int]) -> sparse.csr_matrix:
@@ -371,6 +358,6 @@ def _cached(key: str, solve, shape: tuple[int, int]) -> sparse.csr_matrix:
     try:
         with whole_file(_cache_path(key)) as part:
             np.savez(part, data=matrix.data, indices=matrix.indices, indptr=matrix.indptr)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         say_once(f"solved mazes are not kept ({error}); RLKIT_MINI_CACHE may name a folder that can be written to")
     return matrix

@@ -9,6 +9,7 @@ lies outside the closed box or in a wall cell is not made. Each step costs 1; th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -75,6 +76,12 @@ def sample_actions(probabilities: np.ndarray, uniforms: np.ndarray) -> np.ndarra
     """Actions (...,) from probabilities (..., actions) and one uniform number in [0, 1) each, by the inverse CDF."""
     cumulative = np.cumsum(probabilities, axis=-1, dtype=np.float64)
     return (uniforms[..., None] * cumulative[..., -1:] >= cumulative).sum(axis=-1)
+
+
+def check_distribution(probabilities: Any) -> None:
+    """Raise a ValueError where an array's or a tensor's last axis, the actions, is no distribution, up to rounding."""
+    if not ((probabilities >= 0).all() and (abs(probabilities.sum(-1) - 1) <= 1e-2).all()):
+        raise ValueError("policy is no distribution; expected probabilities >= 0 that sum to 1 over the actions")
 
 
 def draw(maze: Maze, position: tuple[float, float]) -> np.ndarray:

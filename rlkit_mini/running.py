@@ -73,50 +73,30 @@ def run_experiment(
 
 def as_row(summary: dict[str, Any]) -> dict[str, str]:
     """A summary as a table's row."""
-    if "goals" in summary:
-        return _explored_row(summary)
-    behaviour, believed = summary["behaviour_return"], summary.get("start_value_estimated")
-    if "optimal_return" not in summary:
-        return {
-            "experiment": summary["experiment"],
-            "data": summary["dataset"].removesuffix("-v0"),
-            "behaviour": "–" if behaviour is None else f"{behaviour:.1f}",
-            "return in rollouts: IQM [95% interval]": with_interval(summary["returns"])
-            if "returns" in summary
-            else "–",
-            "worst seed": f"{summary['worst']:.1f}" if "returns" in summary else "–",
-            "value at start, as FQE guesses": f"{summary['start_value_by_fqe']:.2f}",
-            "updates": f"{summary['updates']:,}",
-            "seconds": f"{summary['seconds']:.1f}",
-            "and rollouts": summary.get("rollouts", "–"),
-        }
-    return {
-        "experiment": summary["experiment"],
-        "data": summary["dataset"].removeprefix("pointmass/").removesuffix("-v0"),
-        "J*": f"{summary['optimal_return']:.1f}",
-        "best of data": f"{summary['best_return_of_data']:.1f}",
-        "behaviour": "–" if behaviour is None else f"{behaviour:.1f}",
-        "return: IQM [95% interval]": with_interval(summary["returns"]),
-        "worst seed": f"{summary['worst']:.1f}",
-        "believed value at start": "–" if believed is None else f"{believed:.2f}",
-        "true value": f"{summary['start_value_true']:.2f}",
-        "updates": f"{summary['updates']:,}",
-        "seconds": f"{summary['seconds']:.1f}",
-    }
 
+    def number(key: str, digits: int = 1) -> str:
+        return "–" if summary.get(key) is None else f"{summary[key]:.{digits}f}"
 
-def _explored_row(summary: dict[str, Any]) -> dict[str, str]:
-    seen = {}
-    if "coverage" in summary:
-        seen["coverage: IQM [95% interval]"] = with_interval(summary["coverage"], digits=2)
-        seen["worst seed"] = f"{summary['worst']:.2f}"
-    return {
-        "experiment": summary["experiment"],
-        **seen,
-        f"{'goals' if seen else 'terminations'} per member": f"{np.mean(summary['goals']):.1f}",
-        "steps": f"{summary['steps']:,}",
-        "seconds": "–" if summary["seconds"] is None else f"{summary['seconds']:.1f}",
-    }
+    row, seconds = {"experiment": summary["experiment"]}, number("seconds")
+    if "goals" in summary:  # of an exploration
+        if "coverage" in summary:
+            row["coverage: IQM [95% interval]"] = with_interval(summary["coverage"], digits=2)
+            row["worst seed"] = number("worst", digits=2)
+        goals = "goals per member" if "coverage" in summary else "terminations per member"
+        row[goals] = f"{np.mean(summary['goals']):.1f}"
+        return row | {"steps": f"{summary['steps']:,}", "seconds": seconds}
+    row["data"] = summary["dataset"].removeprefix("pointmass/").removesuffix("-v0")
+    if exact := "optimal_return" in summary:
+        row |= {"J*": number("optimal_return"), "best of data": number("best_return_of_data")}
+        values = {"believed value at start": "start_value_estimated", "true value": "start_value_true"}
+    else:
+        values = {"value at start, as FQE guesses": "start_value_by_fqe"}
+    row["behaviour"] = number("behaviour_return")
+    returns = with_interval(summary["returns"]) if "returns" in summary else "–"
+    row |= {f"return{'' if exact else ' in rollouts'}: IQM [95% interval]": returns, "worst seed": number("worst")}
+    row |= {name: number(key, digits=2) for name, key in values.items()}
+    row |= {"updates": f"{summary['updates']:,}", "seconds": seconds}
+    return row if exact else row | {"and rollouts": summary.get("rollouts", "–")}
 
 
 def _judge(maze: Maze | Environment, agent: Agent) -> Oracle | Rollouts | None:
@@ -193,19 +173,12 @@ def _explored(
     steps = np.unique(np.linspace(0, made, _evaluations(made, log_interval, usual=20) + 1)[1:].astype(int))
     ended = np.transpose([member.terminations.numpy().cumsum()[steps - 1] for member in data])
     coverages = coverage_curve(data, steps) if isinstance(maze, Maze) else None
-    seen = {"coverage": coverages[-1].tolist(), **_over_seeds(coverages[-1])} if coverages is not None else {}
-    summary = {
-        **_facts(experiment, agent),
-        **seen,
-        "goals": ended[-1].tolist(),
-        "steps": made,
-        "seconds": seconds,
-        "curve": {
-            "steps": steps.tolist(),
-            **({"coverage": coverages.round(4).tolist()} if coverages is not None else {}),
-            "goals": ended.tolist(),
-        },
-    }
+    summary, curve = _facts(experiment, agent), {"steps": steps.tolist()}
+    if coverages is not None:
+        summary |= {"coverage": coverages[-1].tolist(), **_over_seeds(coverages[-1])}
+        curve["coverage"] = coverages.round(4).tolist()
+    curve["goals"] = ended.tolist()
+    summary |= {"goals": ended[-1].tolist(), "steps": made, "seconds": seconds, "curve": curve}
     return ExplorationResult(experiment, data, steps, coverages, summary)
 
 

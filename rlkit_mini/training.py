@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from tqdm.auto import trange
 
 from rlkit_mini.agents import offline
-from rlkit_mini.agents.agent import Agent, TrainingDivergedError, learning
+from rlkit_mini.agents.agent import Agent, learning
 from rlkit_mini.data.replay import Replay, uniform_indices
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.environments import Environment, environment_of, is_same
@@ -80,12 +81,10 @@ def train_offline(
     """
     updates, evaluations = check_count("updates", updates), check_count("evaluations", evaluations)
     each = _check_request(agent, data, oracle)
-    if each:
-        agent.prepare(each[0].maze, each)
-        if progress:
-            _advise(agent, each[0].maze)
     replay = Replay(data, agent.members, agent.batch_size, agent.minibatches, agent.device)
-    return _train(agent, replay, updates, _evenly(updates, evaluations), oracle, on_evaluation, progress)
+    _prepare(agent, each[0].maze, each, progress)
+    times = _evenly(updates, evaluations)
+    return _train(agent, replay, times, _nothing_seen(agent, oracle), oracle, on_evaluation, progress)
 
 
 @learning
@@ -123,55 +122,46 @@ def fine_tune(
     maze = environment_of(maze)
     steps, evaluations = check_count("steps", steps), check_count("evaluations", evaluations)
     updates, epsilon = check_count("updates", updates, least=0), plain(epsilon)
-    each = _check_request(agent, data, oracle)
+    each = _check_request(agent, data, oracle, maze)
     if not 0 <= epsilon <= 1:
         raise ValueError(f"epsilon is {epsilon}; expected a share in [0, 1]")
     if data is None and updates:
         raise ValueError(f"updates is {updates}, and data None; expected data, or updates=0")
-    if not is_same(getattr(oracle, "maze", maze), maze):
-        raise ValueError(f"the oracle is of {oracle.maze}, the maze to go on in is {maze}; expected the same")
-    if others := _others(each, maze):
-        raise ValueError(f"the data is from {others}, the maze to go on in is {maze}; expected the same")
-    agent.prepare(maze, each)
-    if progress:
-        _advise(agent, maze)
+    _prepare(agent, maze, each, progress)
     kind = (agent.members, agent.batch_size, agent.minibatches, agent.device)
     replay = Replay(data, *kind, steps, indices, agent.observation_size)
-    total, interaction = updates + steps, interact(agent, maze, replay, epsilon)
-    times = _evenly(total, evaluations) | ({updates} - {0})
+    times = _evenly(updates + steps, evaluations) | ({updates} - {0})
+    history, interaction = _nothing_seen(agent, oracle, updates), interact(agent, maze, replay, epsilon)
     try:
-        history = _train(agent, replay, total, times, oracle, on_evaluation, progress, interaction, updates)
-    except TrainingDivergedError as error:
-        error.history = dataclasses.replace(error.history, collected=replay.transitions(maze, since=replay.n_offline))
-        raise
-    return dataclasses.replace(history, collected=replay.transitions(maze, since=replay.n_offline))
+        return _train(agent, replay, times, history, oracle, on_evaluation, progress, interaction)
+    finally:  # into the list that all histories of this training share, also that of an error
+        history.collected.extend(replay.transitions(maze, since=replay.n_offline))
 
 
 def _train(
     agent: Agent,
     replay: Replay,
-    updates: int,
     times: set[int],
+    history: History,
     oracle: Judge | None,
     on_evaluation: Callable[[History], None] | None,
     progress: bool,
     interaction: Iterator[None] | None = None,
-    online_from: int | None = None,
 ) -> History:
-    """The loop: from update `online_from` on, a step with every member comes before each update.
+    """The loop: once the agents are online, a step with every member comes before each update.
 
     Args:
-        times: the updates after which there is an evaluation.
+        times: the updates after which there is an evaluation, the last one among them.
+        history: in which nothing was seen yet.
+        interaction: makes the steps; None in offline training.
     """
-    nothing = np.empty((0, agent.members))
-    history = History(np.empty(0, dtype=int), nothing if oracle else None, nothing, online_from)
-    minibatches = replay.minibatches(updates if interaction is None else online_from)
+    updates = max(times)
+    offline = updates if interaction is None else history.online_from
+    minibatches, bar = replay.minibatches(offline), {"desc": f"training {type(agent).__name__}", "leave": False}
     total, since, done = torch.zeros(agent.members, dtype=torch.float32, device=agent.device), 0, 0
     try:
-        for update in trange(
-            1, updates + 1, desc=f"training {type(agent).__name__}", disable=not progress, leave=False
-        ):
-            if interaction is not None and update > online_from:
+        for update in trange(1, updates + 1, disable=not progress, **bar):
+            if update > offline:
                 next(interaction)
                 minibatches = replay.minibatches(1)
             total += agent.update(next(minibatches))
@@ -189,9 +179,15 @@ def _train(
     return history
 
 
-def _advise(agent: Agent, environment: Maze | Environment) -> None:
-    """Say what of an agent's settings is for mazes, and does not suit another environment."""
-    if isinstance(environment, Maze):
+def _nothing_seen(agent: Agent, oracle: Judge | None, online_from: int | None = None) -> History:
+    nothing = np.empty((0, agent.members))
+    return History(np.empty(0, dtype=int), nothing if oracle else None, nothing, online_from)
+
+
+def _prepare(agent: Agent, environment: Maze | Environment, data: Sequence[Transitions], told: bool) -> None:
+    """Fit the agent to its environment, and say what of its settings is for mazes, and does not suit another one."""
+    agent.prepare(environment, data)
+    if isinstance(environment, Maze) or not told:
         return
     discount = max((setting.get("discount", 0) for setting in agent.settings), default=0)
     if discount and environment.horizon and environment.horizon * (1 - discount) > 9.99:
@@ -205,13 +201,8 @@ def _evenly(updates: int, evaluations: int) -> set[int]:
     return set(np.linspace(0, updates, min(evaluations, updates) + 1)[1:].round().astype(int).tolist())
 
 
-def _others(data: Sequence[Transitions], maze: Maze | Environment) -> str:
-    """The environments of the data that are not `maze`, in words."""
-    return " and ".join(sorted({str(one.maze) for one in data if not is_same(one.maze, maze)}))
-
-
-def _check_request(agent: Agent, data: Any, oracle: Judge | None) -> list[Transitions]:
-    """The data as a list; raises where something does not fit together."""
+def _check_request(agent: Agent, data: Any, oracle: Judge | None, maze: Any = None) -> list[Transitions]:
+    """The data as a list; raises where something does not fit together, or to the maze where it is to go on."""
     if not agent.batch_size:
         raise TypeError(f"{type(agent).__name__} does not learn from data; train one of {', '.join(offline())}")
     each = [] if data is None else list(data) if isinstance(data, (list, tuple)) else [data]
@@ -224,8 +215,12 @@ def _check_request(agent: Agent, data: Any, oracle: Judge | None) -> list[Transi
     if oracle is not None and not hasattr(oracle, "evaluate"):
         wanted = "a judge: of a maze Oracle(data.maze), elsewhere Rollouts(data.maze)"
         raise TypeError(f"oracle is {oracle!r}; expected {wanted}")
-    if hasattr(oracle, "maze") and (others := _others(each, oracle.maze)):
-        raise ValueError(f"the oracle is of {oracle.maze}, the data of {others}")
+    places = [("the oracle is of", oracle.maze)] if hasattr(oracle, "maze") else []
+    places += [("the data is from", transitions.maze) for transitions in each]
+    places += [("the maze to go on in is", maze)] if maze else []
+    for (one, here), (other, there) in itertools.combinations(places, 2):
+        if one != other and not is_same(here, there):
+            raise ValueError(f"{one} {here}, {other} {there}; expected the same")
     return each
 
 

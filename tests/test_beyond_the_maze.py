@@ -279,8 +279,7 @@ def test_rollouts_are_the_episodes_that_one_plays_by_hand(vectorization):
     assert result.episode_return == np.mean(expected)
     half = 1.96 * np.std(expected, ddof=1) / np.sqrt(3)
     np.testing.assert_allclose(result.interval, [np.mean(expected) - half, np.mean(expected) + half])
-    assert result.steps == 3 * max(expected)
-    assert judge.steps == result.steps
+    assert judge.steps == 3 * max(expected)
     assert "steps in" in repr(judge)
 
 
@@ -436,7 +435,7 @@ def test_a_set_belongs_to_what_its_specification_makes_with_its_arguments(root):
     written("lakes/dry-v0", buffers_of(dry), dry)
     data = load_dataset("lakes/dry-v0")
     agent = agent_for("FrozenLake-v1")
-    with pytest.raises(ValueError, match=r"oracle is of FrozenLake-v1.*, the data of FrozenLake-v1.*is_slippery=False"):
+    with pytest.raises(ValueError, match=r"oracle is of FrozenLake-v1.*, the data is from FrozenLake-v1.*is_slippery=False"):
         train_offline(agent, data, 1, Rollouts("FrozenLake-v1"), **quietly)
     with gym.make("FrozenLake-v1", is_slippery=False) as same, data.maze.make() as copy:
         for action in (2, 2, 1):  # to the right twice, then down: there nobody slips
@@ -651,7 +650,7 @@ def test_arrays_that_do_not_fit_together_are_refused_in_one_line(spoil, words):
         (
             lambda d: train_offline(agent_for("CartPole-v1"), d, 1, Rollouts(Environment("Other-v0", *spaces_of(d)))),
             ValueError,
-            "the oracle is of Other-v0, the data of CartPole-v1",
+            "the oracle is of Other-v0, the data is from CartPole-v1",
         ),
         (
             lambda d: fine_tune(agent_for("CartPole-v1"), d, "Acrobot-v1", 1, 1),

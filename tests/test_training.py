@@ -197,7 +197,7 @@ def test_an_actor_that_diverges_is_found_though_the_critic_is_sound():
         (
             lambda data: dataclasses.replace(data, maze=MAZES["hard"]),
             {},
-            "the oracle is of Maze\\('easy'.*, the data of Maze\\('hard'",
+            "the oracle is of Maze\\('easy'.*, the data is from Maze\\('hard'",
         ),
     ],
 )

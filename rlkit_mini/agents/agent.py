@@ -39,12 +39,9 @@ if TYPE_CHECKING:
 class TrainingDivergedError(RuntimeError):
     """A loss became infinite or no number; `history` holds what was seen (or collected) until then."""
 
-    def __init__(self, message: str, history: Any) -> None:
+    def __init__(self, message: str, history: Any = None) -> None:
         super().__init__(message)
         self.history = history
-
-    def __reduce__(self):  # so that it also crosses from process to process
-        return type(self), (*self.args, self.history)
 
 
 class Agent(nn.Module):
@@ -59,9 +56,11 @@ class Agent(nn.Module):
         grid: name -> values of the hyperparameters that were given as lists; each is kept as a (members, 1) tensor
             of its name, the others as the numbers they are.
         batch_size: transitions an update takes; 0 for an agent that does not learn.
+        start_observation: (members, 1, size) where each member's latest episode began; None before the first.
     """
 
     batch_size = 0
+    start_observation: Tensor | None = None
 
     def __init__(
         self,
@@ -90,9 +89,7 @@ class Agent(nn.Module):
         super().__init__()
         self._check_names(configuration)
         sizes = {"observation_size": observation_size, "action_count": action_count}
-        sizes = {name: count for name, count in sizes.items() if count is not None}
-        for name, count in sizes.items():
-            check_count(name, count)
+        sizes = {name: check_count(name, count) for name, count in sizes.items() if count is not None}
         self.observation_size, self.action_count = (MAZES["easy"].sizes | sizes).values()
         configuration |= sizes
         distinct, self.device = checked_seeds(seeds), _checked_device(device)
@@ -275,8 +272,9 @@ class Agent(nn.Module):
     def begin(self, start_observation: Tensor) -> None:
         """Told where each member's episode starts, (members, 1, size) on the agent's device, before its first step.
 
-        `explore` and `fine_tune` call it; an agent that needs to know keeps it.
+        `explore` and `fine_tune` call it: RND's return goes on from there, and a route begins anew.
         """
+        self.start_observation = start_observation
 
     def act(self, observations: ArrayLike | Tensor, rng: np.random.Generator) -> np.ndarray:
         """Actions (members, n) at observations (n, size) or (members, n, size), drawn from the policy that acts."""
@@ -370,7 +368,8 @@ def learning(train: Callable) -> Callable:
 
     @functools.wraps(train)
     def train_alone(agent: Agent, *arguments, **options) -> Any:
-        check_agent(agent)
+        if not isinstance(agent, Agent):
+            raise TypeError(f"agent is {agent!r}; expected an agent, such as CQL(alpha=1.0, seeds=4)")
         with _turn:
             if agent in _learning:
                 raise RuntimeError(
@@ -384,12 +383,6 @@ def learning(train: Callable) -> Callable:
             _learning.discard(agent)
 
     return train_alone
-
-
-def check_agent(agent: Any) -> None:
-    """Raise a TypeError where something else than an agent was given, such as its class."""
-    if not isinstance(agent, Agent):
-        raise TypeError(f"agent is {agent!r}; expected an agent, such as CQL(alpha=1.0, seeds=4)")
 
 
 def _checked_device(device: str | torch.device) -> torch.device:

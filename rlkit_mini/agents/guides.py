@@ -66,25 +66,18 @@ class RouteFollower(Agent):
     ) -> None:
         super().__init__(seeds=seeds)
         centres = oracle.maze.positions(oracle.observations)
-        ahead, reached = [], []  # of each leg: the policy (sub-cells, 5), and where it is over (sub-cells,)
+        legs = []  # of each: the policy (sub-cells, 5), and where it is over (sub-cells,)
         for waypoint in waypoints:
-            here = in_block(oracle.maze, waypoint, centres)
-            ends = at_goal(oracle.maze, np.array(waypoint))
-            ahead.append(oracle.optimal_policy if ends else oracle.policy_towards(here))
-            reached.append(here)
-        if onward:
-            ahead.append(oracle.optimal_policy)
-            reached.append(np.zeros(len(centres), dtype=bool))
-        if not ahead:  # nowhere to go
-            ahead, reached, noise = [oracle.optimal_policy], [np.zeros(len(centres), dtype=bool)], 1.0
+            here, ends = in_block(oracle.maze, waypoint, centres), at_goal(oracle.maze, np.array(waypoint))
+            legs.append((oracle.optimal_policy if ends else oracle.policy_towards(here), here))
+        if not legs and not onward:  # nowhere to go
+            noise = 1.0
+        if not legs or onward:
+            legs.append((oracle.optimal_policy, np.zeros(len(centres), dtype=bool)))
+        ahead, reached = zip(*legs, strict=True)
         self.oracle, self.reached = oracle, np.stack(reached)
         self.tables = torch.from_numpy((1 - noise) * np.stack(ahead) + noise / len(ACTIONS))
         self.legs = np.zeros(self.members, dtype=int)
-        self.start_observation: Tensor | None = None
-
-    def begin(self, start_observation: Tensor) -> None:
-        """Keep where episodes start, (members, 1, 2): there the first waypoint is the next."""
-        self.start_observation = start_observation
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
         """Of one observation per member, the next of its episode: (members, 1, 2) -> (members, 1, 5)."""

@@ -86,11 +86,6 @@ class RND(DQN):
         self.predictor = self.network("rnd predictor", *kind)
         self.predictor_optimizer = Adam(self.predictor.parameters(), self.learning_rate)
         self.register_buffer("mean_square", torch.zeros(self.members, 1, dtype=torch.float32, device=self.device))
-        self.start_observation: Tensor | None = None
-
-    def begin(self, start_observation: Tensor) -> None:
-        """Keep where episodes start, (members, 1, size): the intrinsic return goes on from there."""
-        self.start_observation = start_observation
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
         """Epsilon-greedy in Q: (members, n, size) -> (members, n, actions)."""

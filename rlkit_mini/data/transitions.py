@@ -119,8 +119,7 @@ class Transitions:
         """
         if not isinstance(steps, slice):
             raise TypeError(f"Transitions take a slice such as data[:1000], got {steps!r}")
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "maze"}
-        return dataclasses.replace(self, **{name: tensor[steps] for name, tensor in fields.items()})
+        return dataclasses.replace(self, **{name: getattr(self, name)[steps] for name in COLUMNS})
 
     @property
     def ends(self) -> np.ndarray:
@@ -170,8 +169,7 @@ class Transitions:
             raise ValueError(f"every is {every}; expected 2 to {len(episodes)}, the number of episodes")
 
         def join(chosen: list[Transitions]) -> Transitions:
-            names = [field.name for field in dataclasses.fields(self) if field.name != "maze"]
-            columns = {name: torch.cat([getattr(episode, name) for episode in chosen]) for name in names}
+            columns = {name: torch.cat([getattr(episode, name) for episode in chosen]) for name in COLUMNS}
             return dataclasses.replace(self, **columns)
 
         kept = [episode for number, episode in enumerate(episodes, start=1) if number % every]

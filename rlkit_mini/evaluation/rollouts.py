@@ -15,7 +15,7 @@ from torch import Tensor
 from rlkit_mini.environments import Copies, environment_of
 from rlkit_mini.mazes import Maze, check_maze
 from rlkit_mini.names import check_count
-from rlkit_mini.pointmass import PointmassVectorEnv, sample_actions
+from rlkit_mini.pointmass import PointmassVectorEnv, check_distribution, sample_actions
 
 MOST_STEPS = 1000  # of an episode, where the environment has no time limit
 
@@ -26,12 +26,9 @@ class Played:
 
     Attributes:
         returns: (..., episodes) undiscounted.
-        steps: made in all copies together. seconds: that took.
     """
 
     returns: np.ndarray
-    steps: int
-    seconds: float
 
     @property
     def episode_return(self) -> np.ndarray:
@@ -59,7 +56,7 @@ class Rollouts:
             its own, for environments whose step takes milliseconds.
 
     Attributes:
-        steps, seconds: what all evaluations have cost so far.
+        steps, seconds: what all evaluations have cost so far, the steps in all copies together.
 
     Raises:
         TypeError, ValueError: no environment, no episodes, or another vectorization.
@@ -102,9 +99,8 @@ class Rollouts:
             going &= ~(ends[0] | ends[1])
             steps += 1
         copies.close()
-        played = Played(returns.reshape(*members, -1), steps * copies.count, time.perf_counter() - began)
-        self.steps, self.seconds = self.steps + played.steps, self.seconds + played.seconds
-        return played
+        self.steps, self.seconds = self.steps + steps * copies.count, self.seconds + time.perf_counter() - began
+        return Played(returns.reshape(*members, -1))
 
 
 def rollout_returns(
@@ -150,6 +146,5 @@ def checked_probabilities(
     if probabilities.shape[-2:] != wanted or (observations.ndim == 3 and probabilities.ndim != 3):
         given, wanted = tuple(probabilities.shape), ", ".join(map(str, wanted))
         raise ValueError(f"policy gives {given}; expected probabilities (..., {wanted})")
-    if not ((probabilities >= 0).all() and ((probabilities.sum(dim=-1) - 1).abs() <= 1e-2).all()):
-        raise ValueError("policy is no distribution; expected probabilities >= 0 that sum to 1 over the actions")
+    check_distribution(probabilities)
     return probabilities

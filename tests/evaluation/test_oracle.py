@@ -420,7 +420,7 @@ def test_without_a_home_nothing_is_written_to_where_one_happens_to_be(solutions,
     Oracle(MAZES["easy"], resolution=1)
     assert len(solutions) == 1
     assert not list(tmp_path.iterdir())
-    assert "solved mazes are not kept (there is no home folder)" in capsys.readouterr().out
+    assert "solved mazes are not kept (Could not determine home directory.)" in capsys.readouterr().out
 
 
 # Bad input ----------------------------------------------------------------------------------------------------------
