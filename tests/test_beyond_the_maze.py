@@ -435,7 +435,7 @@ def test_a_set_belongs_to_what_its_specification_makes_with_its_arguments(root):
     written("lakes/dry-v0", buffers_of(dry), dry)
     data = load_dataset("lakes/dry-v0")
     agent = agent_for("FrozenLake-v1")
-    with pytest.raises(ValueError, match=r"oracle is of FrozenLake-v1.*, the data is from FrozenLake-v1.*is_slippery=False"):
+    with pytest.raises(ValueError, match=r"oracle is of FrozenLake-v1.*data is from FrozenLake-v1.*is_slippery=False"):
         train_offline(agent, data, 1, Rollouts("FrozenLake-v1"), **quietly)
     with gym.make("FrozenLake-v1", is_slippery=False) as same, data.maze.make() as copy:
         for action in (2, 2, 1):  # to the right twice, then down: there nobody slips

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import functools
 import inspect
@@ -13,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, dataclass_transform
 
 import numpy as np
 import safetensors
@@ -44,56 +45,71 @@ class TrainingDivergedError(RuntimeError):
         self.history = history
 
 
+@dataclass_transform(kw_only_default=True)
+@dataclasses.dataclass(kw_only=True, eq=False, repr=False)
 class Agent(nn.Module):
     """A population of agents: every combination of the swept hyperparameters, each with every seed.
 
     Members are ordered settings first, seeds last: an array (..., members) reshapes to
     (..., *lengths of the swept lists, seeds).
 
+    An agent is a dataclass, and so is each of its subclasses: their fields are the settings, and the functions that can
+    take the place of the paper's. `__post_init__` goes on from there: it builds the networks.
+
+    Args:
+        seeds: how many (0, 1, ...), or which; afterwards (members,) the seed of each member.
+        device: where the tensors are.
+        observation_size, action_count: of another environment than a maze, as in `CQL(**data.sizes)`.
+
     Attributes:
-        seeds: (members,) the seed of each member.
         settings: each member's hyperparameters, a dict.
         grid: name -> values of the hyperparameters that were given as lists; each is kept as a (members, 1) tensor
             of its name, the others as the numbers they are.
         batch_size: transitions an update takes; 0 for an agent that does not learn.
         start_observation: (members, 1, size) where each member's latest episode began; None before the first.
+
+    Raises:
+        TypeError: a setting that the class does not have.
+        ValueError: a value outside its range, or a device that this machine does not have.
+        RuntimeError: in torch's inference mode, whose tensors cannot learn.
     """
 
+    seeds: int | Sequence[int] = 1
+    device: str | torch.device = "cpu"
+    observation_size: int | None = None
+    action_count: int | None = None
+
     batch_size = 0
-    start_observation: Tensor | None = None
 
-    def __init__(
-        self,
-        *,
-        seeds: int | Sequence[int] = 1,
-        device: str | torch.device = "cpu",
-        observation_size: int | None = None,
-        action_count: int | None = None,
-        **configuration,
-    ) -> None:
-        """Lay out the members; a subclass passes on what it was given and builds its networks.
+    def __init_subclass__(cls) -> None:
+        dataclasses.dataclass(cls, kw_only=True, eq=False, repr=False)
+        for name, default in cls.defaults().items():
+            if callable(default) and name in vars(cls):
+                delattr(cls, name)  # a class's function hides a module of that name
 
-        Args:
-            seeds: how many (0, 1, ...), or which.
-            device: where the tensors are.
-            observation_size, action_count: of another environment than a maze, as in `CQL(**data.sizes)`.
-            configuration: the subclass's own settings.
+    def __new__(cls, *_, **settings) -> Agent:
+        """A module without its settings, whose names are known."""
+        known = {*cls.defaults(), *inspect.signature(cls.__init__).parameters}
+        for name in settings.keys() - known:
+            close = difflib.get_close_matches(name, known, n=1)
+            own = sorted(known - {"self", *MAZES["easy"].sizes})
+            hint = f"did you mean {close[0]!r}?" if close else f"expected {', '.join(own)}"
+            raise TypeError(f"{cls.__name__} has no setting {name!r}; {hint}")
+        agent = super().__new__(cls)
+        nn.Module.__init__(agent)  # first, since a function that is given may be a module
+        return agent
 
-        Raises:
-            TypeError: a setting that the class does not have.
-            ValueError: a value outside its range, or a device that this machine does not have.
-            RuntimeError: in torch's inference mode, whose tensors cannot learn.
-        """
+    def __post_init__(self) -> None:
+        """Lay out the members."""
         if torch.is_inference_mode_enabled():
             raise RuntimeError("torch.inference_mode is on; expected agents to be made outside of it")
-        super().__init__()
-        self._check_names(configuration)
-        sizes = {"observation_size": observation_size, "action_count": action_count}
+        sizes = {name: getattr(self, name) for name in MAZES["easy"].sizes}
         sizes = {name: check_count(name, count) for name, count in sizes.items() if count is not None}
         self.observation_size, self.action_count = (MAZES["easy"].sizes | sizes).values()
-        configuration |= sizes
-        distinct, self.device = checked_seeds(seeds), _checked_device(device)
-        self.configuration = {name: checked(name, value) for name, value in configuration.items()}
+        distinct, self.device = checked_seeds(self.seeds), _checked_device(self.device)
+        plain = [name for name, default in self.defaults().items() if not callable(default)]
+        own = {name: checked(name, getattr(self, name)) for name in plain if name not in Agent.defaults()}
+        self.configuration = own | sizes
         self._lay_out(distinct)
         for name, value in self.configuration.items():
             if name in self.grid:  # (members, 1), to broadcast against (members, batch)
@@ -104,22 +120,12 @@ class Agent(nn.Module):
         self.minibatches = Streams(self.seeds, "minibatches")
         self.exploration = Streams(self.seeds, "exploration actions")
         self.runs = 0  # how often it has begun to act in environments
+        self.start_observation: Tensor | None = None
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
         """Every setting of this class and of those it stands on, with its default; the class's own come last."""
-        found = {}
-        for kind in reversed(cls.__mro__[:-2]):  # without nn.Module and object
-            parameters = inspect.signature(kind.__init__).parameters.values()
-            found |= {entry.name: entry.default for entry in parameters if entry.kind == entry.KEYWORD_ONLY}
-        return found
-
-    def _check_names(self, configuration: dict[str, Any]) -> None:
-        known = self.defaults().keys() - MAZES["easy"].sizes.keys()  # which nobody types
-        for name in configuration.keys() - known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"expected {', '.join(sorted(known))}"
-            raise TypeError(f"{type(self).__name__} has no setting {name!r}; {hint}")
+        return {field.name: field.default for field in dataclasses.fields(cls)}
 
     def _lay_out(self, seeds: list[int]) -> None:
         """Each member's settings and seed."""

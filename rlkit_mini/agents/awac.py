@@ -36,33 +36,24 @@ def advantage_weights(advantages: Tensor, temperature: float | Tensor, max_weigh
 class AWAC(Critic):
     """A critic of the actor's own policy, and an actor that clones the data's actions by their advantage; it acts.
 
+    The settings are those of `Critic`, and:
+
     Args:
         temperature: lambda, divides the advantage: small is greedy, large clones; one number, or a list to sweep.
         max_weight: at which the cloning weights are clipped.
         actor_learning_rate, actor_hidden: of the actor.
         expected_value, advantage_weights: the functions of those names, or yours.
-        critic: the settings of `Critic`.
     """
 
-    def __init__(
-        self,
-        *,
-        temperature: float | Sequence[float] = 0.3,
-        max_weight: float = 100.0,
-        actor_learning_rate: float = 1e-3,
-        actor_hidden: Sequence[int] = (64, 64),
-        expected_value: Callable[..., Tensor] = expected_value,
-        advantage_weights: Callable[..., Tensor] = advantage_weights,
-        **critic,
-    ) -> None:
-        super().__init__(
-            temperature=temperature,
-            max_weight=max_weight,
-            actor_learning_rate=actor_learning_rate,
-            actor_hidden=actor_hidden,
-            **critic,
-        )
-        self.expected_value, self.advantage_weights = expected_value, advantage_weights
+    temperature: float | Sequence[float] = 0.3
+    max_weight: float = 100.0
+    actor_learning_rate: float = 1e-3
+    actor_hidden: Sequence[int] = (64, 64)
+    expected_value: Callable[..., Tensor] = expected_value
+    advantage_weights: Callable[..., Tensor] = advantage_weights
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         network = self.network("actor", self.action_count, self.actor_hidden, self.features)
         self.actor = Actor(network, self.actor_learning_rate)
 

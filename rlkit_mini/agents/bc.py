@@ -49,27 +49,23 @@ class Actor(nn.Module):
 class BC(Agent):
     """Maximises log pi(a | s) of the data's actions.
 
+    The settings are those of `Agent`, and:
+
     Args:
         learning_rate, hidden, features, batch_size: of the actor (see `observation_network`).
         log_likelihood: the function of that name, or yours.
-        population: `seeds`, `device` and the environment's sizes (see `Agent`).
     """
 
-    def __init__(
-        self,
-        *,
-        learning_rate: float = 1e-3,
-        hidden: Sequence[int] = (64, 64),
-        features: str = "fourier",
-        batch_size: int = 64,
-        log_likelihood: Callable[..., Tensor] = log_likelihood,
-        **population,
-    ) -> None:
-        super().__init__(
-            learning_rate=learning_rate, hidden=hidden, features=features, batch_size=batch_size, **population
-        )
-        network = self.network("actor", self.action_count, self.hidden, features)
-        self.actor = Actor(network, self.learning_rate, log_likelihood)
+    learning_rate: float = 1e-3
+    hidden: Sequence[int] = (64, 64)
+    features: str = "fourier"
+    batch_size: int = 64
+    log_likelihood: Callable[..., Tensor] = log_likelihood
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        network = self.network("actor", self.action_count, self.hidden, self.features)
+        self.actor = Actor(network, self.learning_rate, self.log_likelihood)
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
         """The clone's own distribution: (members, n, size) -> (members, n, actions)."""

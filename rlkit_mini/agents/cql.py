@@ -34,23 +34,17 @@ def cql_penalty(q_values: Tensor, actions: Tensor, temperature: float | Tensor =
 class CQL(DQN):
     """DQN's loss + alpha * mean CQL penalty; with alpha 0 it is DQN.
 
+    The settings are those of `DQN`, and:
+
     Args:
         alpha: weight of the penalty; one number, or a list to sweep.
         temperature: T of the penalty's soft maximum, divides; one number, or a list to sweep.
         penalty: `cql_penalty`, or yours, for which the temperature is one number, also where it is swept.
-        dqn: the settings of `DQN`.
     """
 
-    def __init__(
-        self,
-        *,
-        alpha: float | Sequence[float] = 0.3,
-        temperature: float | Sequence[float] = 1.0,
-        penalty: Callable[..., Tensor] = cql_penalty,
-        **dqn,
-    ) -> None:
-        super().__init__(alpha=alpha, temperature=temperature, **dqn)
-        self.penalty = penalty
+    alpha: float | Sequence[float] = 0.3
+    temperature: float | Sequence[float] = 1.0
+    penalty: Callable[..., Tensor] = cql_penalty
 
     def loss(self, batch: Batch, q_values: Tensor) -> Tensor:
         """DQN's loss of each transition plus alpha times its penalty: (members, batch)."""

@@ -31,37 +31,26 @@ def value_of_action(q_values: Tensor, actions: Tensor) -> Tensor:
 class Critic(Agent):
     """Minimises mean (Q(s, a) - y)^2 with y = r + discount * m * V(s'); what V(s') is, each algorithm says itself.
 
+    The settings are those of `Agent`, and:
+
     Args:
         discount: one number, or a list to sweep.
         learning_rate, hidden, features, batch_size: of the critic (see `observation_network`).
         target_period: updates between two copies of the critic into the target network.
         td_target: the function of that name, or yours.
-        population: `seeds`, `device` and the environment's sizes (see `Agent`).
     """
 
-    def __init__(
-        self,
-        *,
-        discount: float | Sequence[float] = 0.95,
-        learning_rate: float = 1e-3,
-        hidden: Sequence[int] = (64, 64),
-        features: str = "fourier",
-        batch_size: int = 64,
-        target_period: int = 50,
-        td_target: Callable[..., Tensor] = td_target,
-        **population,
-    ) -> None:
-        super().__init__(
-            discount=discount,
-            learning_rate=learning_rate,
-            hidden=hidden,
-            features=features,
-            batch_size=batch_size,
-            target_period=target_period,
-            **population,
-        )
-        self.td_target = td_target
-        self.critic = self.network("critic", self.action_count, self.hidden, features)
+    discount: float | Sequence[float] = 0.95
+    learning_rate: float = 1e-3
+    hidden: Sequence[int] = (64, 64)
+    features: str = "fourier"
+    batch_size: int = 64
+    target_period: int = 50
+    td_target: Callable[..., Tensor] = td_target
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.critic = self.network("critic", self.action_count, self.hidden, self.features)
         self.target_critic = copy.deepcopy(self.critic).requires_grad_(False)
         self.optimizer = Adam(self.critic.parameters(), self.learning_rate)
         self.updates = 0

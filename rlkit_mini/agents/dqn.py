@@ -21,17 +21,15 @@ def double_q_value(online_q: Tensor, target_q: Tensor) -> Tensor:
 class DQN(Critic):
     """Bootstraps from the best next action, and takes the best action itself.
 
+    The settings are those of `Critic`, and:
+
     Args:
         double: whether the online network chooses the next action (else the target network's own maximum).
         double_q_value: the function of that name, or yours.
-        critic: the settings of `Critic`.
     """
 
-    def __init__(
-        self, *, double: bool = True, double_q_value: Callable[..., Tensor] = double_q_value, **critic
-    ) -> None:
-        super().__init__(double=double, **critic)
-        self.double_q_value = double_q_value
+    double: bool = True
+    double_q_value: Callable[..., Tensor] = double_q_value
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
         """All on the action of the highest Q: (members, n, size) -> (members, n, actions)."""

@@ -36,6 +36,8 @@ class IQL(Critic):
 
     No action outside the data is ever asked about.
 
+    The settings are those of `Critic`, and:
+
     Args:
         expectile: tau in (0, 1); one number, or a list to sweep.
         temperature: divides the advantage (the paper's beta is 1 / temperature); one number, or a list to sweep.
@@ -43,30 +45,17 @@ class IQL(Critic):
         actor_hidden: of the actor.
         learning_rate: of V, Q and the actor.
         expectile_loss, advantage_weights: the functions of those names, or yours.
-        critic: the other settings of `Critic`.
     """
 
-    def __init__(
-        self,
-        *,
-        expectile: float | Sequence[float] = 0.7,
-        temperature: float | Sequence[float] = 0.1,
-        max_weight: float = 100.0,
-        actor_hidden: Sequence[int] = (64, 64),
-        learning_rate: float = 1e-3,
-        expectile_loss: Callable[..., Tensor] = expectile_loss,
-        advantage_weights: Callable[..., Tensor] = advantage_weights,
-        **critic,
-    ) -> None:
-        super().__init__(
-            expectile=expectile,
-            temperature=temperature,
-            max_weight=max_weight,
-            actor_hidden=actor_hidden,
-            learning_rate=learning_rate,
-            **critic,
-        )
-        self.expectile_loss, self.advantage_weights = expectile_loss, advantage_weights
+    expectile: float | Sequence[float] = 0.7
+    temperature: float | Sequence[float] = 0.1
+    max_weight: float = 100.0
+    actor_hidden: Sequence[int] = (64, 64)
+    expectile_loss: Callable[..., Tensor] = expectile_loss
+    advantage_weights: Callable[..., Tensor] = advantage_weights
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.value = self.network("value", 1, self.hidden, self.features)
         self.value_optimizer = Adam(self.value.parameters(), self.learning_rate)
         network = self.network("actor", self.action_count, self.actor_hidden, self.features)

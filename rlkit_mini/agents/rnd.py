@@ -43,6 +43,8 @@ def epsilon_greedy(q_values: Tensor, epsilon: float | Tensor) -> Tensor:
 class RND(DQN):
     """Explores where a network fails to predict the features of a fixed random one.
 
+    The settings are those of `DQN`, and:
+
     Args:
         rnd_weight: of the normalised bonus in the critic's reward; one number, or a list to sweep.
         epsilon: share of random actions; one number, or a list to sweep.
@@ -53,34 +55,20 @@ class RND(DQN):
         normalise: whether the bonus is divided by its running scale.
         features: of the critic. On raw observations it goes where the bonus is; on random Fourier features it wanders
             so far without any bonus that the bonus adds no coverage.
-        dqn: the other settings of `DQN`.
     """
 
-    def __init__(
-        self,
-        *,
-        rnd_weight: float | Sequence[float] = 1.0,
-        epsilon: float | Sequence[float] = 0.3,
-        rnd_hidden: Sequence[int] = (32, 32),
-        rnd_features: int = 5,
-        extrinsic: bool = False,
-        normalise: bool = True,
-        bonus: Callable[..., Tensor] = novelty_bonus,
-        epsilon_greedy: Callable[..., Tensor] = epsilon_greedy,
-        features: str = "raw",
-        **dqn,
-    ) -> None:
-        super().__init__(
-            rnd_weight=rnd_weight,
-            epsilon=epsilon,
-            rnd_hidden=rnd_hidden,
-            rnd_features=rnd_features,
-            extrinsic=extrinsic,
-            normalise=normalise,
-            features=features,
-            **dqn,
-        )
-        self.bonus, self.epsilon_greedy = bonus, epsilon_greedy
+    rnd_weight: float | Sequence[float] = 1.0
+    epsilon: float | Sequence[float] = 0.3
+    rnd_hidden: Sequence[int] = (32, 32)
+    rnd_features: int = 5
+    extrinsic: bool = False
+    normalise: bool = True
+    bonus: Callable[..., Tensor] = novelty_bonus
+    epsilon_greedy: Callable[..., Tensor] = epsilon_greedy
+    features: str = "raw"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         kind = (self.rnd_features, self.rnd_hidden, "raw")
         self.random_network = self.network("rnd target", *kind, "normal").requires_grad_(False)
         self.predictor = self.network("rnd predictor", *kind)

@@ -243,7 +243,7 @@ TABLE = {
         (lambda: trained(oracle=MEDIUM), TypeError, r"oracle is Maze\('medium'.*; expected .*Oracle\(data.maze\)"),
         (lambda: trained(data=DATA[:0]), ValueError, r"data sets of \[0\] transitions; expected equal lengths"),
         (lambda: trained(data=[DATA] * 3), ValueError, "3 data sets for 2 members; expected one, or one per member"),
-        (lambda: trained(data=EASY, oracle=ORACLE), ValueError, r"oracle is of Maze\('medium'.*the data is from Maze\('ea"),
+        (lambda: trained(data=EASY, oracle=ORACLE), ValueError, r"oracle is of Maze\('medium'.*data is from Maze\('ea"),
         (lambda: trained(RandomAgent()), TypeError, "RandomAgent does not learn from data; train one of BC, DQN"),
         (lambda: trained(RND()), RuntimeError, r"RND does not know where episodes start; it learns in explore"),
         (lambda: explore(RandomAgent(), MEDIUM, steps=0), ValueError, "steps is 0; expected an integer of at"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable
 
 from rlkit_mini.agents import offline
@@ -95,7 +94,7 @@ class Settings:
         return {name: value for name, value in ELSEWHERE.items() if name in known} | data.sizes
 
     def __str__(self) -> str:
-        own = next(iter(inspect.signature(offline()[self.algorithm].load()).parameters))  # always named, as CQL's alpha
+        own = next(iter(offline()[self.algorithm].load().__annotations__))  # always named, as CQL's alpha
         told = (self.changed().keys() | {own} if is_swept(own) else self.changed().keys()) - {"seeds"}
         words = [f"{name.replace('_', ' ')} {value:g}" for name, value in self.values.items() if name in told]
         return ", ".join([self.algorithm, *words])
