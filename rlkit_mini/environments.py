@@ -151,14 +151,17 @@ class Copies:
         environment: a maze, or an `Environment`.
         vectorization: "sync", one after the other, or "async", each in a process of its own.
 
+    Attributes:
+        envs: Gymnasium's vector environment.
+
     Raises:
         ValueError: there can be none.
     """
 
     def __init__(self, environment: Maze | Environment, count: int, vectorization: str = "sync") -> None:
-        self.count = count
+        self.environment, self.count = environment, count
         if isinstance(environment, Maze):
-            self._envs = PointmassVectorEnv(count, environment, autoreset_mode=AutoresetMode.SAME_STEP)
+            self.envs = PointmassVectorEnv(count, environment, autoreset_mode=AutoresetMode.SAME_STEP)
             return
         if environment.make is None:
             raise ValueError("the data does not say what environment it is from; expected the environment itself")
@@ -167,11 +170,11 @@ class Copies:
             return gym.wrappers.FlattenObservation(environment.make())
 
         kind = {"sync": SyncVectorEnv, "async": AsyncVectorEnv}[vectorization]
-        self._envs = kind([make] * count, autoreset_mode=AutoresetMode.SAME_STEP)
+        self.envs = kind([make] * count, autoreset_mode=AutoresetMode.SAME_STEP)
 
-    def reset(self, seeds: Sequence[int]) -> np.ndarray:
-        """The first observations (count, size), each copy with a seed of its own."""
-        return np.asarray(self._envs.reset(seed=list(seeds))[0], dtype=np.float32)
+    def reset(self, seed: int | Sequence[int]) -> np.ndarray:
+        """The first observations (count, size), each copy with a seed of its own, or all with one as `envs` does it."""
+        return np.asarray(self.envs.reset(seed=seed)[0], dtype=np.float32)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, ...]:
         """Where actions (count,) lead.
@@ -180,8 +183,8 @@ class Copies:
             next observations (count, size), the observations to go on from, rewards (count,), terminations, and
             truncations, of which none is a termination.
         """
-        first_action = self._envs.single_action_space.start
-        begun, rewards, terminations, truncations, info = self._envs.step(actions + first_action)
+        first_action = self.envs.single_action_space.start
+        begun, rewards, terminations, truncations, info = self.envs.step(actions + first_action)
         begun, ended = np.asarray(begun, dtype=np.float32), terminations | truncations
         next_observations = begun.copy()
         if ended.any():
@@ -190,7 +193,7 @@ class Copies:
 
     def close(self) -> None:
         """End the copies' processes."""
-        self._envs.close()
+        self.envs.close()
 
 
 def _name(env_id: str, arguments: Mapping[str, Any]) -> str:

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rlkit_mini.agents import AWAC, CQL, DQN, IQL, RND
-from rlkit_mini.agents.agent import Agent
+from rlkit_mini.agents.agent import Agent, all_on_the_best
 from rlkit_mini.agents.critic import value_of_action
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.names import Catalogue
@@ -106,8 +106,7 @@ class Watched(RND):
 
 def critics_argmax(agent: Agent, observations) -> Tensor:
     """The policy (members, n, 5) of an agent's critic alone, whatever its actor has learnt, at observations (n, 2)."""
-    q_values = agent.q_values(observations)
-    return nn.functional.one_hot(q_values.argmax(dim=-1), q_values.shape[-1]).to(torch.float32)
+    return all_on_the_best(agent.q_values(observations))
 
 
 def idle_actor(agent: type[Agent]) -> type[Agent]:

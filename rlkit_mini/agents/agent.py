@@ -243,10 +243,7 @@ class Agent(nn.Module):
         """
         with as_by_default(self.device, gradients=False):
             probabilities = self.action_probabilities(self.as_inputs(observations))
-        if greedy:
-            best = nn.functional.one_hot(probabilities.argmax(dim=-1), probabilities.shape[-1])
-            return best.to(probabilities.dtype)
-        return probabilities
+        return all_on_the_best(probabilities) if greedy else probabilities
 
     def _apply(self, change: Callable[[Tensor], Tensor], recurse: bool = True) -> Agent:
         """What `to`, `half`, `cuda` and the like come to: an agent stays where, and as precise, as it was made."""
@@ -353,6 +350,11 @@ def _in_todays_names(kind: type[Agent], configuration: dict[str, Any]) -> dict[s
     idle = {"double"} - kind.defaults().keys()
     today = {name: value for name, value in dict(configuration).items() if name not in idle}
     return today | ({"features": "raw"} if today.get("features") == "position" else {})
+
+
+def all_on_the_best(values: Tensor) -> Tensor:
+    """The greedy policy (..., actions) on values (..., actions): the first of equally good ones."""
+    return nn.functional.one_hot(values.argmax(dim=-1), values.shape[-1]).to(values.dtype)
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from rlkit_mini.agents.agent import all_on_the_best
 from rlkit_mini.agents.critic import Critic, td_target, value_of_action
 
 __all__ = ["DQN", "double_q_value", "td_target", "value_of_action"]
@@ -33,8 +33,7 @@ class DQN(Critic):
 
     def action_probabilities(self, observations: Tensor) -> Tensor:
         """All on the action of the highest Q: (members, n, size) -> (members, n, actions)."""
-        q_values = self.critic(observations)
-        return nn.functional.one_hot(q_values.argmax(dim=-1), q_values.shape[-1]).to(torch.float32)
+        return all_on_the_best(self.critic(observations))
 
     def next_values(self, next_observations: Tensor) -> Tensor:
         """Q_target(s', a') of the action that the online (or the target) network holds best: (members, batch)."""

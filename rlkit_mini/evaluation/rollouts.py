@@ -15,8 +15,9 @@ from torch import Tensor
 from rlkit_mini.environments import Copies, environment_of
 from rlkit_mini.mazes import Maze, check_maze
 from rlkit_mini.names import check_count
-from rlkit_mini.pointmass import PointmassVectorEnv, check_distribution, sample_actions
+from rlkit_mini.pointmass import check_distribution, sample_actions
 
+Policy = Callable[[Any], ArrayLike | Tensor]  # observations (..., n, size) -> action probabilities (..., n, actions)
 MOST_STEPS = 1000  # of an episode, where the environment has no time limit
 
 
@@ -73,7 +74,7 @@ class Rollouts:
         cost = f"{self.steps:,} steps in {self.seconds:.1f} s so far"
         return f"Rollouts({self.maze}, episodes={self.episodes}), {cost}"
 
-    def evaluate(self, policy: Callable[[np.ndarray], ArrayLike | Tensor]) -> Played:
+    def evaluate(self, policy: Policy) -> Played:
         """Let a policy play, or a population's policies, such as `agent.policy`.
 
         Args:
@@ -83,29 +84,17 @@ class Rollouts:
         Raises:
             ValueError: they have another shape or are no distribution, or the environment cannot be made.
         """
-        began, count = time.perf_counter(), self.maze.sizes["action_count"]
-        first = Copies(self.maze, 1).reset([self.seed])
-        members = checked_probabilities(policy, first, count).shape[:-2]  # () or (members,)
+        began, first = time.perf_counter(), Copies(self.maze, 1).reset([self.seed])
+        members = checked_probabilities(policy, first, self.maze.sizes["action_count"]).shape[:-2]  # () or (members,)
         copies = Copies(self.maze, int(np.prod(members)) * self.episodes, self.vectorization)
         observations = copies.reset([self.seed + episode for episode in range(self.episodes)] * (*members, 1)[0])
-        returns, going = np.zeros(copies.count), np.ones(copies.count, dtype=bool)
-        rng, steps = np.random.default_rng(self.seed), 0
-        while going.any() and steps < (self.maze.horizon or MOST_STEPS):
-            observations = observations.reshape(*members, self.episodes, -1)
-            probabilities = checked_probabilities(policy, observations, count).cpu().numpy()
-            uniforms = np.broadcast_to(rng.random(self.episodes), probabilities.shape[:-1])  # the same for all members
-            _, observations, rewards, *ends = copies.step(sample_actions(probabilities, uniforms).ravel())
-            returns += rewards * going
-            going &= ~(ends[0] | ends[1])
-            steps += 1
+        returns, steps = _play(policy, copies, observations, np.random.default_rng(self.seed), members)
         copies.close()
         self.steps, self.seconds = self.steps + steps * copies.count, self.seconds + time.perf_counter() - began
         return Played(returns.reshape(*members, -1))
 
 
-def rollout_returns(
-    policy: Callable[[np.ndarray], ArrayLike | Tensor], maze: Maze, episodes: int, seed: int = 0
-) -> np.ndarray:
+def rollout_returns(policy: Policy, maze: Maze, episodes: int, seed: int = 0) -> np.ndarray:
     """Undiscounted returns (episodes,) of one policy acting in the environment itself, all episodes side by side.
 
     Args:
@@ -115,24 +104,37 @@ def rollout_returns(
         TypeError: no maze. ValueError: no episodes, or a policy of another shape or that is no distribution.
     """
     check_maze(maze)
-    episodes = check_count("episodes", episodes)
-    environment = PointmassVectorEnv(episodes, maze)
-    observations, _ = environment.reset(seed=seed)
-    returns, going = np.zeros(episodes), np.ones(episodes, dtype=bool)
-    for _ in range(maze.horizon):
-        probabilities = checked_probabilities(policy, observations).cpu().numpy()
-        if probabilities.ndim != 2:
-            raise ValueError(f"policy gives {probabilities.shape}; expected one policy's probabilities ({episodes}, 5)")
-        actions = sample_actions(probabilities, environment.np_random.random(episodes))
-        observations, rewards, terminations, *_ = environment.step(actions)
+    copies = Copies(maze, check_count("episodes", episodes))
+    observations = copies.reset(seed)
+    return _play(policy, copies, observations, copies.envs.np_random)[0]
+
+
+def _play(
+    policy: Policy, copies: Copies, observations: np.ndarray, rng: np.random.Generator, members: tuple[int, ...] = ()
+) -> tuple[np.ndarray, int]:
+    """The returns of one episode in each copy (copies,), and how many steps the longest took.
+
+    Args:
+        observations: (copies, size) where the episodes begin.
+        members: () of one policy; (members,) of a population, whose first member's copies come first.
+    """
+    returns, going, steps = np.zeros(copies.count), np.ones(copies.count, dtype=bool), 0
+    action_count, horizon = copies.environment.sizes["action_count"], copies.environment.horizon or MOST_STEPS
+    while going.any() and steps < horizon:
+        observations = observations.reshape(*members, -1, observations.shape[-1])
+        probabilities = checked_probabilities(policy, observations, action_count).cpu().numpy()
+        if probabilities.shape[:-2] != members:
+            wanted = (*members, *probabilities.shape[-2:])
+            raise ValueError(f"policy gives {probabilities.shape}; expected probabilities {wanted}")
+        uniforms = np.broadcast_to(rng.random(probabilities.shape[-2]), probabilities.shape[:-1])  # equal for members
+        _, observations, rewards, *ends = copies.step(sample_actions(probabilities, uniforms).ravel())
         returns += rewards * going
-        going &= ~terminations
-    return returns
+        going &= ~(ends[0] | ends[1])
+        steps += 1
+    return returns, steps
 
 
-def checked_probabilities(
-    policy: Callable[[Any], ArrayLike | Tensor], observations: np.ndarray | Tensor, action_count: int = 5
-) -> Tensor:
+def checked_probabilities(policy: Policy, observations: np.ndarray | Tensor, action_count: int = 5) -> Tensor:
     """A policy's action probabilities (..., n, actions) at observations (..., n, size), without gradients.
 
     Raises:

@@ -272,7 +272,11 @@ TABLE = {
         ),
         (lambda: rollout_returns(None, MEDIUM, 0), ValueError, "episodes is 0; expected an integer of at least 1"),
         (lambda: rollout_returns(None, "medium", 1), TypeError, "maze is 'medium'; expected one of MAZES"),
-        (lambda: rollout_returns(LEARNER.policy, MEDIUM, 3), ValueError, r"\(2, 3, 5\); expected one policy's probab"),
+        (
+            lambda: rollout_returns(LEARNER.policy, MEDIUM, 3),
+            ValueError,
+            r"\(2, 3, 5\); expected probabilities \(3, 5\)",
+        ),
         (
             lambda: rollout_returns(lambda o: np.full((len(o), 3), 1 / 3), MEDIUM, 2),
             ValueError,
