@@ -221,10 +221,9 @@ def _write(options: Run, result: ExplorationResult | TrainingResult, unit: str, 
     rows = ([when, *values] for when, values in zip(at, curve, strict=True))
     write_csv(folder / "curve.csv", [unit, *(f"seed {seed}" for seed in options.all_seeds())], rows)
     if result.experiment.command == "finetune":
-        figure = draw_fine_tuning({label: result.summary})
+        figure = draw_fine_tuning(label, result.summary)
     else:
-        draw = draw_exploration if result.experiment.command == "explore" else draw_training
-        figure = draw({label: result})
+        figure = (draw_exploration if result.experiment.command == "explore" else draw_training)(label, result)
     save_figure(figure, "figure", folder)
     print(f"written to {folder}")
 

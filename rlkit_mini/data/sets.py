@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import json
@@ -201,9 +200,7 @@ def _places(folder: str | os.PathLike | None) -> list[Path]:
     if folder is not None:
         return [Path(folder)]
     places = [_own_place(), COURSE] if os.environ.get("MINARI_DATASETS_PATH") else [COURSE]
-    with contextlib.suppress(RuntimeError):  # nobody's home
-        places.append(Path("~/.minari/datasets").expanduser())
-    return places
+    return [*places, Path(os.path.expanduser("~/.minari/datasets"))]  # of nobody's home it is no folder
 
 
 def _found(folder: str | os.PathLike | None) -> dict[str, Path]:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rlkit_mini.evaluation.judging import Judgement
@@ -11,80 +16,82 @@ from rlkit_mini.plots.maps import draw_arrows, draw_map, draw_visits
 from rlkit_mini.plots.style import INK, RETURN, label_axes, new_figure
 
 
-def draw_training(results: dict) -> Figure:
-    """Learning curves of training results by label, and what the first one's median seed believes of a maze."""
-    first = next(iter(results.values()))
-    if not isinstance(first.oracle, Oracle):
-        curves = {label: (result.history.updates, result.history.returns) for label, result in results.items()}
-        if first.oracle is None:
-            curves = {label: (result.history.updates, result.history.losses) for label, result in results.items()}
-        title = f"How well {' and '.join(results)} acts" if first.oracle else f"How {' and '.join(results)} learns"
-        return _draw_alone(curves, title, "updates", "return in rollouts" if first.oracle else "loss")
-    figure, (left, right) = new_figure(1, 2)
-    for label, result in results.items():
-        draw_curve(left, result.history.updates, result.history.returns, label, worst=True)
-    legend = "lower right" if len(results) > 1 else ""
-    label_axes(left, f"How well {' and '.join(results)} acts (thin: worst seed)", "updates", RETURN, legend)
-    draw_references(left, {"J*": first.oracle.optimal_return, "random": first.oracle.random_return})
-    judged = Judgement.of(first.agent, first.oracle)
-    judged, learns_values = judged[judged.median], judged.q_values is not None
-    kind, values = ("believed", judged.believed) if learns_values else ("true", judged.true)
-    draw_map(right, first.oracle, values, f"{kind} value (discounted)")
-    draw_arrows(right, first.oracle, judged.policy)
-    label_axes(right, f"What the median seed {'believes and does' if learns_values else 'does, truly worth'}")
-    return figure
-
-
-def draw_exploration(results: dict) -> Figure:
-    """Coverage of exploration results by label, and where the first seed of each went; of no maze, arrivals alone."""
-    if next(iter(results.values())).coverages is None:
-        curves = {label: (result.steps, result.summary["curve"]["goals"]) for label, result in results.items()}
-        return _draw_alone(curves, "How often episodes came to their end", "steps", "terminations so far")
-    figure, (left, *maps) = new_figure(1, 1 + len(results))
-    images = []
-    for ax, (label, result) in zip(maps, results.items(), strict=True):
-        draw_curve(left, result.steps, result.coverages, label, worst=True)
-        images.append(draw_visits(ax, result.data[0].maze, result.data[0].positions))
-        label_axes(ax, f"Where {label} went (first seed)")
-    for image in images:
-        image.norm.vmax = max(other.norm.vmax for other in images)
-    left.set_ylim(0, 1)
-    legend = "lower right" if len(results) > 1 else ""
-    label_axes(left, "How much it has seen (thin: worst seed)", "steps", "coverage (share of half-cells)", legend)
-    return figure
-
-
-def _draw_alone(curves: dict[str, tuple], title: str, x: str, y: str) -> Figure:
-    figure, ax = new_figure()
-    for label, (at, values) in curves.items():
-        draw_curve(ax, at, values, label, worst=True)
-    label_axes(ax, f"{title} (thin: worst seed)", x, y, "best" if len(curves) > 1 else "")
-    return figure
-
-
-def draw_fine_tuning(summaries: dict[str, dict]) -> Figure:
-    """Returns of fine-tunings by label, before and after they go online, each beside its control, which never does.
+def draw_training(label: str, result: Any) -> Figure:
+    """The learning curves of a training's result, and what its median seed believes of a maze.
 
     Args:
-        summaries: of `run_experiment`.
+        label: begins with the algorithm.
+        result: a `TrainingResult`.
+    """
+    history, oracle, exact = result.history, result.oracle, isinstance(result.oracle, Oracle)
+    figure, axes = new_figure(1, 2 if exact else 1)
+    if oracle is None:
+        _draw_seeds(axes, label, history.updates, history.losses, f"How {label} learns", "updates", "loss")
+        return figure
+    left, measure = (axes[0], RETURN) if exact else (axes, "return in rollouts")
+    _draw_seeds(left, label, history.updates, history.returns, f"How well {label} acts", "updates", measure)
+    if not exact:
+        return figure
+    draw_references(left, {"J*": oracle.optimal_return, "random": oracle.random_return})
+    judged = Judgement.of(result.agent, oracle)
+    judged, learns_values = judged[judged.median], judged.q_values is not None
+    kind, values = ("believed", judged.believed) if learns_values else ("true", judged.true)
+    draw_map(axes[1], oracle, values, f"{kind} value (discounted)")
+    draw_arrows(axes[1], oracle, judged.policy)
+    label_axes(axes[1], f"What the median seed {'believes and does' if learns_values else 'does, truly worth'}")
+    return figure
+
+
+def draw_exploration(label: str, result: Any) -> Figure:
+    """The coverage of an exploration's result, and where its first seed went; of no maze, its arrivals alone.
+
+    Args:
+        label: begins with the algorithm.
+        result: an `ExplorationResult`.
+    """
+    if result.coverages is None:
+        figure, ax = new_figure()
+        title, ends = "How often episodes came to their end", result.summary["curve"]["goals"]
+        _draw_seeds(ax, label, result.steps, ends, title, "steps", "terminations so far")
+        return figure
+    figure, (left, right) = new_figure(1, 2)
+    measure = "coverage (share of half-cells)"
+    _draw_seeds(left, label, result.steps, result.coverages, "How much it has seen", "steps", measure)
+    left.set_ylim(0, 1)
+    draw_visits(right, result.data[0].maze, result.data[0].positions)
+    label_axes(right, f"Where {label} went (first seed)")
+    return figure
+
+
+def _draw_seeds(
+    ax: Axes, label: str, x: Sequence[float], values: np.ndarray, title: str, unit: str, measure: str
+) -> None:
+    draw_curve(ax, x, values, label, worst=True)
+    label_axes(ax, f"{title} (thin: worst seed)", unit, measure)
+
+
+def draw_fine_tuning(label: str, summary: dict) -> Figure:
+    """Returns of a fine-tuning, before and after it goes online, beside its control, which never does.
+
+    Args:
+        label: begins with the algorithm.
+        summary: of `run_experiment`.
     """
     figure, ax = new_figure(height=4.2)
-    for label, summary in summaries.items():
-        history, control = summary["history"], summary["control"]
-        draw_curve(ax, control["updates"], control["returns"], f"{label}, offline only", color=INK, linestyle=":")
-        draw_curve(ax, history["updates"], history["returns"], f"{label}, online from the line on", worst=True)
-    first = next(iter(summaries.values()))
-    ax.axvline(first["online_from"], color=INK, linewidth=1.2)
+    history, control = summary["history"], summary["control"]
+    draw_curve(ax, control["updates"], control["returns"], f"{label}, offline only", color=INK, linestyle=":")
+    draw_curve(ax, history["updates"], history["returns"], f"{label}, online from the line on", worst=True)
+    ax.axvline(summary["online_from"], color=INK, linewidth=1.2)
     ax.annotate(
         "from here on it acts itself",
-        (first["online_from"], 0.06),
+        (summary["online_from"], 0.06),
         (6, 0),
         xycoords=ax.get_xaxis_transform(),
         textcoords="offset points",
         fontsize=9,
         color=INK,
     )
-    data = first["dataset"].removeprefix("pointmass/").removesuffix("-v0")
+    data = summary["dataset"].removeprefix("pointmass/").removesuffix("-v0")
     label_axes(
         ax,
         f"What did the acting add? Only what the control lacks ({data}; thin: worst seed)",
@@ -93,5 +100,5 @@ def draw_fine_tuning(summaries: dict[str, dict]) -> Figure:
         "center right",
     )
     lines = {"J*": "optimal_return", "best of data": "best_return_of_data", "behaviour": "behaviour_return"}
-    draw_references(ax, {name: first[key] for name, key in lines.items() if first.get(key) is not None})
+    draw_references(ax, {name: summary[key] for name, key in lines.items() if summary.get(key) is not None})
     return figure

@@ -219,16 +219,17 @@ def test_a_reference_that_is_no_number_is_left_out():
 def test_training_and_exploration_are_drawn_from_their_results():
     agent, history, oracle = tiny_population()
     training = types.SimpleNamespace(agent=agent, history=history, oracle=oracle)
-    assert len(draw_training({"CQL": training}).axes) == 2
+    assert len(draw_training("CQL", training).axes) == 2
     clone = BC(seeds=2)
     learnt = train_offline(clone, tiny_data(), 20, oracle, evaluations=2, progress=False)
-    figure = draw_training({"BC": types.SimpleNamespace(agent=clone, history=learnt, oracle=oracle)})
+    figure = draw_training("BC", types.SimpleNamespace(agent=clone, history=learnt, oracle=oracle))
     (values, _) = figure.axes[1].images  # and the walls
     assert values.get_array().max() <= 0, "what its policy is truly worth: it believes nothing"
     assert figure.axes[1].get_title("left") == "What the median seed does, truly worth"
     exploration = types.SimpleNamespace(steps=[250, 500], coverages=np.array([[0.2], [0.4]]), data=[tiny_data()])
-    figure = draw_exploration({"random": exploration, "RND": exploration})
-    assert len({ax.images[0].get_clim() for ax in figure.axes[1:]}) == 1
+    coverage, visits = draw_exploration("random", exploration).axes
+    assert coverage.lines[0].get_ydata().tolist() == [0.2, 0.4]
+    assert visits.images
 
 
 def test_a_figure_shows_itself_sharply_and_without_pyplot():

@@ -131,6 +131,6 @@ FIGURES = {
     "alpha": draw_alpha,
     "awac_iql": partial(draw_learning, agents={"awac": "AWAC", "iql": "IQL"}),
     "data": draw_data,
-    "finetune": lambda results: draw_fine_tuning({"CQL": results["pointmass_hard_cql_finetune"]}),
+    "finetune": lambda results: draw_fine_tuning("CQL", results["pointmass_hard_cql_finetune"]),
     "choosing": draw_choosing,
 }
