@@ -51,11 +51,8 @@ def fitted_q_evaluation(
     policy: Callable[[Tensor], ArrayLike | Tensor],
     discount: float = 0.95,
     updates: int = 2000,
-    batch_size: int = 64,
-    learning_rate: float = 1e-3,
-    target_period: int = 20,
     seed: int = 0,
-    progress: bool = False,
+    **settings,
 ) -> np.ndarray:
     """What a policy's start is worth, estimated from transitions alone (Le et al. 2019, arXiv 1903.08738).
 
@@ -68,9 +65,8 @@ def fitted_q_evaluation(
         transitions: best such that the policy's agent was not trained on.
         policy: maps observations (n, size) to action probabilities (n, actions), or (members, n, actions) for several
             policies at once, such as an agent's `policy`.
-        updates, batch_size, learning_rate, target_period, seed: of the critics, one per policy; all begin with the
-            same weights and see the same minibatches.
-        progress: whether a bar is shown.
+        updates, seed: of the critics, one per policy; all begin with the same weights and see the same minibatches.
+        settings: others of `Critic`; the target is copied every 20 updates unless `target_period` says otherwise.
 
     Returns:
         the estimated discounted value at the start, beyond the mazes the mean over the starts of the transitions'
@@ -82,17 +78,15 @@ def fitted_q_evaluation(
     rewards, start, beyond = transitions.rewards.numpy(), transitions.starts, not isinstance(transitions.maze, Maze)
     at_start = checked_probabilities(policy, start, transitions.sizes["action_count"]).float()  # (..., starts, actions)
     bounds = rewards.min(initial=0) / (1 - discount), rewards.max(initial=0) / (1 - discount)
+    usual = {"target_period": 20} | (transitions.sizes | {"features": "raw"} if beyond else {})
     critic = FQE(
         policy,
         discount=[discount] * (len(at_start) if at_start.ndim == 3 else 1),  # equal settings of one seed
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        target_period=target_period,
         td_target=lambda *parts: td_target(*parts).clamp(*bounds),
         seeds=[seed],
         device=at_start.device,
-        **(transitions.sizes | {"features": "raw"} if beyond else {}),
+        **usual | settings,
     )
-    train_offline(critic, transitions, updates, evaluations=1, progress=progress)
+    train_offline(critic, transitions, updates, evaluations=1, progress=False)
     values = expected_value(critic.q_values(start), at_start).mean(dim=-1).cpu().numpy()
     return values if at_start.ndim == 3 else values[0]
