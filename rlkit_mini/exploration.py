@@ -81,13 +81,6 @@ def interact(agent: Agent, maze: Maze | Environment, replay: Replay, epsilon: fl
         probabilities = (1 - epsilon) * probabilities + epsilon / agent.action_count
         actions = sample_actions(probabilities, agent.exploration.draw())
         next_observations, begun, rewards, terminations, truncations = copies.step(actions)
-        replay.add(
-            observations=observations,
-            actions=actions,
-            rewards=rewards,
-            next_observations=next_observations,
-            terminations=terminations,
-            truncations=truncations,
-        )
+        replay.add(observations, actions, rewards, next_observations, terminations, truncations)
         observations, ended = begun, terminations | truncations
         yield

@@ -51,19 +51,18 @@ class Algorithm(NamedTuple):
         return getattr(importlib.import_module(module), name)
 
 
-ALGORITHMS = (
-    Catalogue(  # Okabe and Ito's colours, which colour-blind readers tell apart; marker and line differ as well
-        "algorithm",
-        {
-            "RandomAgent": Algorithm(f"{__name__}.guides:RandomAgent", "#8c8c8c", "x", ":", "random", explores=True),
-            "RND": Algorithm(f"{__name__}.rnd:RND", "#56b4e9", "v", "-", "RND", explores=True),
-            "BC": Algorithm(f"{__name__}.bc:BC", "#e69f00", "s", "--", "BC"),
-            "DQN": Algorithm(f"{__name__}.dqn:DQN", "#d55e00", "o", "-", "DQN"),
-            "CQL": Algorithm(f"{__name__}.cql:CQL", "#0072b2", "D", "-", "CQL"),
-            "AWAC": Algorithm(f"{__name__}.awac:AWAC", "#009e73", "^", "-.", "AWAC"),
-            "IQL": Algorithm(f"{__name__}.iql:IQL", "#cc79a7", "P", (0, (6, 2)), "IQL"),
-        },
-    )
+# Okabe and Ito's colours, which colour-blind readers tell apart; marker and line differ as well
+ALGORITHMS = Catalogue(
+    "algorithm",
+    {
+        "RandomAgent": Algorithm(f"{__name__}.guides:RandomAgent", "#8c8c8c", "x", ":", "random", explores=True),
+        "RND": Algorithm(f"{__name__}.rnd:RND", "#56b4e9", "v", "-", "RND", explores=True),
+        "BC": Algorithm(f"{__name__}.bc:BC", "#e69f00", "s", "--", "BC"),
+        "DQN": Algorithm(f"{__name__}.dqn:DQN", "#d55e00", "o", "-", "DQN"),
+        "CQL": Algorithm(f"{__name__}.cql:CQL", "#0072b2", "D", "-", "CQL"),
+        "AWAC": Algorithm(f"{__name__}.awac:AWAC", "#009e73", "^", "-.", "AWAC"),
+        "IQL": Algorithm(f"{__name__}.iql:IQL", "#cc79a7", "P", (0, (6, 2)), "IQL"),
+    },
 )
 
 

@@ -146,6 +146,9 @@ def observation_network(
     raise ValueError(f"features is {features!r}; expected 'fourier' or 'raw'")
 
 
+ADAM = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False}
+
+
 class Adam:
     """Adam (Kingma & Ba 2015, arXiv 1412.6980) on a population: each member's parameters follow its own loss alone.
 
@@ -166,19 +169,6 @@ class Adam:
         gradients = torch.autograd.grad(losses.sum(), self.parameters)
         gradients = [gradient.contiguous() for gradient in gradients]  # the kernel asks for no other layout
         self.steps += 1
-        torch._fused_adam_(
-            self.parameters,
-            gradients,
-            self.means,
-            self.squares,
-            [],
-            [self.steps] * len(gradients),
-            lr=self.learning_rate,
-            beta1=0.9,
-            beta2=0.999,
-            weight_decay=0.0,
-            eps=1e-8,
-            amsgrad=False,
-            maximize=False,
-        )
+        tensors = (self.parameters, gradients, self.means, self.squares, [], [self.steps] * len(gradients))
+        torch._fused_adam_(*tensors, lr=self.learning_rate, **ADAM)
         return losses.detach()

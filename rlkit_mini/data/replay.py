@@ -99,9 +99,9 @@ class Replay:
                 column[:, : self.size] = torch.stack([getattr(transitions, name) for transitions in each])
         self._first = np.arange(members_stored)[:, None] * (self.size + capacity)  # row of each member's first
 
-    def add(self, **columns: np.ndarray) -> None:
-        """One transition per member: (members, ...) arrays by the names of `Transitions`' columns."""
-        for name, values in columns.items():
+    def add(self, *columns: np.ndarray) -> None:
+        """One transition per member: (members, ...) arrays in the order of `Transitions`' columns."""
+        for name, values in zip(COLUMNS, columns, strict=True):
             self.columns[name][:, self.size] = torch.from_numpy(values)
         self.size += 1
 

@@ -82,23 +82,11 @@ def draw_fine_tuning(label: str, summary: dict) -> Figure:
     draw_curve(ax, control["updates"], control["returns"], f"{label}, offline only", color=INK, linestyle=":")
     draw_curve(ax, history["updates"], history["returns"], f"{label}, online from the line on", worst=True)
     ax.axvline(summary["online_from"], color=INK, linewidth=1.2)
-    ax.annotate(
-        "from here on it acts itself",
-        (summary["online_from"], 0.06),
-        (6, 0),
-        xycoords=ax.get_xaxis_transform(),
-        textcoords="offset points",
-        fontsize=9,
-        color=INK,
-    )
+    style = {"xycoords": ax.get_xaxis_transform(), "textcoords": "offset points", "fontsize": 9, "color": INK}
+    ax.annotate("from here on it acts itself", (summary["online_from"], 0.06), (6, 0), **style)
     data = summary["dataset"].removeprefix("pointmass/").removesuffix("-v0")
-    label_axes(
-        ax,
-        f"What did the acting add? Only what the control lacks ({data}; thin: worst seed)",
-        "updates (online: one per step)",
-        RETURN,
-        "center right",
-    )
+    title = f"What did the acting add? Only what the control lacks ({data}; thin: worst seed)"
+    label_axes(ax, title, "updates (online: one per step)", RETURN, "center right")
     lines = {"J*": "optimal_return", "best of data": "best_return_of_data", "behaviour": "behaviour_return"}
     draw_references(ax, {name: summary[key] for name, key in lines.items() if summary.get(key) is not None})
     return figure
