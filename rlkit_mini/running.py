@@ -29,26 +29,22 @@ from rlkit_mini.training import History, fine_tune, train_offline
 class TrainingResult:
     """A trained population held against the truth; `summary` holds the numbers, ready for JSON.
 
-    Attributes:
-        control: of a fine-tuning: the same agents, trained offline on and on, for as many updates.
+    Of a fine-tuning they include those of its control: the same agents, trained offline on and on, for as many updates.
     """
 
     experiment: Experiment
     agent: Agent
     oracle: Oracle | Rollouts | None
-    data: Transitions
     history: History
     summary: dict[str, Any]
-    control: History | None = None
 
 
 @dataclasses.dataclass
 class ExplorationResult:
-    """What a population collected; `coverages` is (evaluations, seeds) after `steps` (evaluations,), or None."""
+    """What a population collected; `coverages` is (evaluations, seeds), beyond the mazes None."""
 
     experiment: Experiment
     data: list[Transitions]
-    steps: np.ndarray
     coverages: np.ndarray | None
     summary: dict[str, Any]
 
@@ -133,11 +129,10 @@ def _trained(
     summary |= {"updates": int(history.updates[-1]), "seconds": seconds, "history": _as_lists(history)}
     if isinstance(oracle, Rollouts):
         summary["rollouts"] = f"{oracle.steps:,} steps, {oracle.seconds:.1f} s"
-    result = TrainingResult(experiment, agent, oracle, data, history, summary)
     if online:
-        result.control = train_offline(experiment.make_agent(agent.configuration["seeds"]), data, total, **shown)
-        result.summary |= {"online_from": experiment.updates, "control": _as_lists(result.control)}
-    return result
+        control = train_offline(experiment.make_agent(agent.configuration["seeds"]), data, total, **shown)
+        summary |= {"online_from": experiment.updates, "control": _as_lists(control)}
+    return TrainingResult(experiment, agent, oracle, history, summary)
 
 
 def _judged(agent: Agent, oracle: Oracle | Rollouts | None, data: Transitions) -> dict[str, Any]:
@@ -179,7 +174,7 @@ def _explored(
         curve["coverage"] = coverages.round(4).tolist()
     curve["goals"] = ended.tolist()
     summary |= {"goals": ended[-1].tolist(), "steps": made, "seconds": seconds, "curve": curve}
-    return ExplorationResult(experiment, data, steps, coverages, summary)
+    return ExplorationResult(experiment, data, coverages, summary)
 
 
 def _facts(experiment: Experiment, agent: Agent) -> dict[str, Any]:

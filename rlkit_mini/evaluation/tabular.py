@@ -5,10 +5,12 @@ Between the truth and a network stand two things: the data, and the approximatio
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.special
+from numpy.typing import ArrayLike
 
 from rlkit_mini.agents.agent import Agent
 from rlkit_mini.data.transitions import Transitions
@@ -68,18 +70,10 @@ class EmpiricalMDP:
     discount: float
 
     @classmethod
-    def count(
-        cls,
-        cells: np.ndarray,
-        actions: np.ndarray,
-        rewards: np.ndarray,
-        next_cells: np.ndarray,
-        terminations: np.ndarray,
-        number_of_cells: int,
-        discount: float,
-    ) -> EmpiricalMDP:
-        """From steps (n,): integers `cells`, `actions`, `next_cells`, numbers `rewards` and flags `terminations`."""
-        actions, going = np.asarray(actions), ~np.asarray(terminations, dtype=bool)
+    def count(cls, steps: Sequence[ArrayLike], number_of_cells: int, discount: float) -> EmpiricalMDP:
+        """From arrays (n,) as `half_cell_steps` gives them, of any cells."""
+        cells, actions, rewards, next_cells, terminations = map(np.asarray, steps)
+        going = ~terminations.astype(bool)
         counts = np.zeros((number_of_cells, len(ACTIONS)))
         sums, ends = np.zeros_like(counts), np.zeros((*counts.shape, number_of_cells))
         np.add.at(counts, (cells, actions), 1)
@@ -91,7 +85,7 @@ class EmpiricalMDP:
     @classmethod
     def of(cls, data: Transitions, discount: float = 0.95) -> EmpiricalMDP:
         """Of a data set, on the half-cells of its maze."""
-        return cls.count(*half_cell_steps(data), 4 * data.maze.walls.size, discount)
+        return cls.count(half_cell_steps(data), 4 * data.maze.walls.size, discount)
 
     @property
     def behaviour(self) -> np.ndarray:

@@ -49,14 +49,15 @@ def draw_exploration(label: str, result: Any) -> Figure:
         label: begins with the algorithm.
         result: an `ExplorationResult`.
     """
+    curve = result.summary["curve"]
     if result.coverages is None:
         figure, ax = new_figure()
-        title, ends = "How often episodes came to their end", result.summary["curve"]["goals"]
-        _draw_seeds(ax, label, result.steps, ends, title, "steps", "terminations so far")
+        title = "How often episodes came to their end"
+        _draw_seeds(ax, label, curve["steps"], curve["goals"], title, "steps", "terminations so far")
         return figure
     figure, (left, right) = new_figure(1, 2)
     measure = "coverage (share of half-cells)"
-    _draw_seeds(left, label, result.steps, result.coverages, "How much it has seen", "steps", measure)
+    _draw_seeds(left, label, curve["steps"], result.coverages, "How much it has seen", "steps", measure)
     left.set_ylim(0, 1)
     draw_visits(right, result.data[0].maze, result.data[0].positions)
     label_axes(right, f"Where {label} went (first seed)")

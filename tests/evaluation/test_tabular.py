@@ -24,7 +24,7 @@ STEPS = (CELLS, ACTIONS, REWARDS, NEXT_CELLS, TERMINATIONS)
 
 @pytest.fixture(scope="module")
 def chain():
-    return EmpiricalMDP.count(*STEPS, 3, 0.9)
+    return EmpiricalMDP.count(STEPS, 3, 0.9)
 
 
 @pytest.fixture(scope="module")

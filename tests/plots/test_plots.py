@@ -226,7 +226,8 @@ def test_training_and_exploration_are_drawn_from_their_results():
     (values, _) = figure.axes[1].images  # and the walls
     assert values.get_array().max() <= 0, "what its policy is truly worth: it believes nothing"
     assert figure.axes[1].get_title("left") == "What the median seed does, truly worth"
-    exploration = types.SimpleNamespace(steps=[250, 500], coverages=np.array([[0.2], [0.4]]), data=[tiny_data()])
+    summary, coverages = {"curve": {"steps": [250, 500]}}, np.array([[0.2], [0.4]])
+    exploration = types.SimpleNamespace(summary=summary, coverages=coverages, data=[tiny_data()])
     coverage, visits = draw_exploration("random", exploration).axes
     assert coverage.lines[0].get_ydata().tolist() == [0.2, 0.4]
     assert visits.images

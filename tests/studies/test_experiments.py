@@ -59,8 +59,9 @@ def test_every_name_runs(name):
         return
     if row.command == "finetune":
         result = run_experiment(row.changed(updates=3, online_steps=2), seeds=2, log_interval=1)
-        assert result.history.updates.tolist() == result.control.updates.tolist() == [1, 2, 3, 4, 5]
-        assert result.history.returns[:3].tolist() == result.control.returns[:3].tolist()
+        tuned, control = result.summary["history"], result.summary["control"]
+        assert result.history.updates.tolist() == tuned["updates"] == control["updates"] == [1, 2, 3, 4, 5]
+        assert tuned["returns"][:3] == control["returns"][:3]
         assert (result.summary["online_from"], len(result.history.collected[1])) == (3, 2)
     summary = result.summary if row.command == "finetune" else run_experiment(row.changed(updates=3), seeds=2).summary
     assert summary["updates"] == 3 + 2 * (row.command == "finetune")
