@@ -57,16 +57,15 @@ def load_dataset(dataset_id: str, folder: str | os.PathLike | None = None) -> Tr
         where = environment_in(metadata.get("env_spec"), *(deserialize_space(metadata[key]) for key in SPACES))
         _check_file(path, metadata)
         return Transitions(**_columns(path, where), maze=where)
-    except UnfitError as error:
-        raise ValueError(f"{path.parent}: {error}") from None
-    except ImportError as error:
-        raise ValueError(f"{path.parent} cannot be read: {error}") from None
+    except (UnfitError, ImportError) as error:
+        raise ValueError(f"{path.parent} cannot be used: {error}") from None
     except Exception as error:
         if getattr(error, "errno", None) not in (None, errno.ENOENT):
             raise OSError(error.errno, os.strerror(error.errno), str(path / "main_data.hdf5")) from None
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        readers = f"Minari {minari.__version__} and h5py {h5py.__version__}"
-        raise ValueError(f"{path.parent} is damaged, or newer than {readers} read ({reason}); {_again(path)}") from None
+        damaged = f"is damaged, or newer than Minari {minari.__version__} and h5py {h5py.__version__} read ({reason})"
+        remedy = "collect it again" + (" with `make datasets`" if path.is_relative_to(COURSE) else "")
+        raise ValueError(f"{path.parent} {damaged}; {remedy}") from None
 
 
 def list_datasets(folder: str | os.PathLike | None = None) -> list[str]:
@@ -218,10 +217,6 @@ def _sets_in(place: Path) -> Iterator[Path]:
             yield path
         elif os.path.isdir(path):
             yield from _sets_in(path)
-
-
-def _again(path: Path) -> str:
-    return "collect it again" + (" with `make datasets`" if path.is_relative_to(COURSE) else "")
 
 
 def _buffers(data: Transitions, first_action: int) -> list[EpisodeBuffer]:
