@@ -9,9 +9,9 @@ from helpers import replay_of
 
 from rlkit_mini import MAZES, Oracle, explore, fine_tune, load_dataset, train_offline
 from rlkit_mini.agents import AWAC, BC, CQL, DQN, RandomAgent
+from rlkit_mini.agents.agent import TrainingDivergedError
 from rlkit_mini.data.replay import uniform_indices
 from rlkit_mini.exploration import interact
-from rlkit_mini.training import TrainingDivergedError
 
 EASY = MAZES["easy"]
 

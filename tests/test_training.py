@@ -8,8 +8,8 @@ import torch
 
 from rlkit_mini import MAZES, Oracle, explore, load_dataset, train_offline
 from rlkit_mini.agents import BC, CQL, DQN, IQL, RandomAgent
+from rlkit_mini.agents.agent import TrainingDivergedError
 from rlkit_mini.agents.dqn import td_target
-from rlkit_mini.training import TrainingDivergedError
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import torch
 
 from rlkit_mini import MAZES, explore, load_dataset, train_offline
 from rlkit_mini.agents import AWAC, IQL, RND
+from rlkit_mini.agents.agent import TrainingDivergedError
 from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.evaluation.measures import coverage
-from rlkit_mini.training import TrainingDivergedError
 from rlkit_workbook.faults import (
     FAULTS,
     SOUND,

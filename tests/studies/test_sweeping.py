@@ -15,8 +15,8 @@ import pytest
 
 from rlkit_mini import Oracle, load_dataset, train_offline
 from rlkit_mini.agents import ALGORITHMS, BC, CQL
+from rlkit_mini.agents.agent import TrainingDivergedError
 from rlkit_mini.experiments import EXPERIMENTS
-from rlkit_mini.training import TrainingDivergedError
 from rlkit_workbook.__main__ import main
 from rlkit_workbook.panels.sweep import SweepFigure
 from rlkit_workbook.studies import sweeping

@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rlkit_mini.agents.agent import Agent
+from rlkit_mini.agents.agent import Agent, TrainingDivergedError
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.evaluation.judging import Judgement
 from rlkit_mini.evaluation.measures import bootstrap_interval, interquartile_mean
 from rlkit_mini.evaluation.rollouts import Rollouts
 from rlkit_mini.mazes import Maze
 from rlkit_mini.oracle import Oracle, shared_oracle
-from rlkit_mini.training import TrainingDivergedError, train_offline
+from rlkit_mini.training import train_offline
 from rlkit_workbook.panels.elsewhere import Belief
 from rlkit_workbook.widgets.settings import Settings
 
