@@ -257,7 +257,7 @@ def test_alternative_text_tells_what_the_figure_shows():
     bars.hist(np.linspace(0, 1, 40), 20, label="many bins")
     draw_phases(table, [[[-30.0]], [[-42.0]]], ["BC", "IQL"], ["lazy"], (-150, -20), bar=False)
     label_axes(table, "Who wins.")
-    oracle = tiny_sweep().oracle
+    oracle = tiny_sweep().judge
     values = np.linspace(-7, 1, len(oracle.observations))
     values[3] = np.nan
     draw_map(place, oracle, values, "believed value")

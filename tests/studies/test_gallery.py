@@ -102,7 +102,7 @@ def test_a_setting_is_chosen_on_other_seeds_than_it_is_reported_on():
             returns = np.full((1, *map(len, grid.values()), 8), -40.0)
             if agent is CQL:
                 returns[0, 0, :, :4], returns[0, -1, :, 4:] = -30.0, -20.0
-            return type("S", (), {"grid": grid, "returns": returns, "oracle": Oracle(MAZES[maze])})
+            return type("S", (), {"grid": grid, "returns": returns, "judge": Oracle(MAZES[maze])})
 
     chosen, table = standings(Half())
     assert chosen["CQL"] == {"alpha": 0.03}
