@@ -91,9 +91,9 @@ class Agent(nn.Module):
         """A module without its settings, whose names are known."""
         known = {*cls.defaults(), *inspect.signature(cls.__init__).parameters}
         for name in settings.keys() - known:
-            close = difflib.get_close_matches(name, known, n=1)
-            own = sorted(known - {"self", *MAZES["easy"].sizes})
-            hint = f"did you mean {close[0]!r}?" if close else f"expected {', '.join(own)}"
+            typed = sorted(known - {"self", *MAZES["easy"].sizes})
+            close = difflib.get_close_matches(name, typed, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"expected {', '.join(typed)}"
             raise TypeError(f"{cls.__name__} has no setting {name!r}; {hint}")
         agent = super().__new__(cls)
         nn.Module.__init__(agent)  # first, since a function that is given may be a module

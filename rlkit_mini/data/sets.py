@@ -58,7 +58,7 @@ def load_dataset(dataset_id: str, folder: str | os.PathLike | None = None) -> Tr
         _check_file(path, metadata)
         return Transitions(**_columns(path, where), maze=where)
     except (UnfitError, ImportError) as error:
-        raise ValueError(f"{path.parent} cannot be used: {error}") from None
+        raise ValueError(f"{path.parent}: {error}") from None
     except Exception as error:
         if getattr(error, "errno", None) not in (None, errno.ENOENT):
             raise OSError(error.errno, os.strerror(error.errno), str(path / "main_data.hdf5")) from None
