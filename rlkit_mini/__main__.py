@@ -186,8 +186,8 @@ def _run(row: Experiment, asked: Experiment, options: Run) -> ExplorationResult 
     (_, name), *facts = as_row(result.summary).items()
     print(Table([{"": fact, name: value} for fact, value in facts]))
     for unit in ("steps", "updates"):
-        if getattr(asked, unit) < getattr(row, unit) / 2:
-            made, meant = getattr(asked, unit), getattr(row, unit)
+        made, meant = getattr(asked, unit), getattr(row, unit)
+        if made < meant / 2:
             print(f"a trial: {made:,} of the experiment's {meant:,} {unit}, too few to judge {asked.agent} by")
     return result
 

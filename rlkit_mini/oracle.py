@@ -155,7 +155,7 @@ class Oracle:
             probabilities = self._at_points(policy(self.points) if callable(policy) else policy)
         matrices = _in_threads(self._policy_matrix, probabilities.reshape(-1, *probabilities.shape[-2:]))
         episodes = np.array(_in_threads(self._episode, matrices)).reshape(*probabilities.shape[:-2], 2)
-        return Evaluation(self, probabilities.shape[:-2], matrices, episodes[..., 0], episodes[..., 1])
+        return Evaluation(self, matrices, episodes[..., 0], episodes[..., 1])
 
     def sub_cells(self, observations: ArrayLike) -> np.ndarray:
         """The sub-cell (..., ) in which each observation (..., 2) lies."""
@@ -283,7 +283,6 @@ class Evaluation:
     """
 
     oracle: Oracle
-    shape: tuple[int, ...]
     _matrices: list
     episode_return: np.ndarray
     success_rate: np.ndarray
@@ -292,7 +291,7 @@ class Evaluation:
     def q_values(self) -> np.ndarray:
         """Q^pi (..., sub-cells, 5), discounted, without a time limit."""
         q_values = [self.oracle._backup(values, self.oracle.discount) for values in self._values]
-        return np.array(q_values).reshape(*self.shape, -1, len(ACTIONS))
+        return np.array(q_values).reshape(*self.episode_return.shape, -1, len(ACTIONS))
 
     @property
     def start_value(self) -> np.ndarray:
@@ -301,7 +300,7 @@ class Evaluation:
             (matrix[-1] @ (self.oracle.discount * values - 1)).item()
             for matrix, values in zip(self._matrices, self._values, strict=True)
         ]
-        return np.array(values).reshape(self.shape)
+        return np.array(values).reshape(self.episode_return.shape)
 
     @cached_property
     def _values(self) -> list[np.ndarray]:
@@ -329,7 +328,7 @@ class Evaluation:
                 alive = discount * (backwards @ alive)
             return total
 
-        return np.array(_in_threads(follow, self._matrices)).reshape(*self.shape, -1)
+        return np.array(_in_threads(follow, self._matrices)).reshape(*self.episode_return.shape, -1)
 
 
 def _in_threads(function: Callable, items: Iterable) -> list:

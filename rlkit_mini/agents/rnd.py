@@ -112,8 +112,5 @@ class RND(DQN):
         # The intrinsic return goes on after the goal: from a start, where episodes begin
         ended = batch.terminations.bool().unsqueeze(-1)
         continued = torch.where(ended, self.start_observation, batch.next_observations)
-        return super().update(
-            batch._replace(
-                rewards=rewards, next_observations=continued, terminations=torch.zeros_like(batch.terminations)
-            )
-        )
+        never = torch.zeros_like(batch.terminations)
+        return super().update(batch._replace(rewards=rewards, next_observations=continued, terminations=never))
