@@ -253,7 +253,7 @@ def test_a_slider_that_plays_begins_where_asked():
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_a_walk_is_real_episodes_of_the_policy(share):
-    oracle = tiny_sweep().oracle
+    oracle = tiny_sweep().judge
     policy = (1 - share) * oracle.optimal_policy + share / 5
     returns = rollout_returns(lambda observations: policy[oracle.sub_cells(observations)], oracle.maze, 5, seed=0)
     paths = walks(oracle, policy)
