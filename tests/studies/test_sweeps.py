@@ -170,7 +170,7 @@ def test_only_sweeps_that_can_be_compared_are_joined():
     with pytest.raises(ValueError, match="sweep 'b' has grid"):
         Sweep.join({"a": alone, "b": tiny_square()}, name="data")
     with pytest.raises(ValueError, match="sweep 'b' has resolution 4; expected 8"):
-        Sweep.join({"a": alone, "b": dataclasses.replace(alone, oracle=Oracle(MAZES["medium"], resolution=4))}, "data")
+        Sweep.join({"a": alone, "b": dataclasses.replace(alone, judge=Oracle(MAZES["medium"], resolution=4))}, "data")
     with pytest.raises(ValueError, match="alpha was swept already"):
         Sweep.join({"a": alone}, name="alpha")
     with pytest.raises(ValueError, match="no sweep to join"):
