@@ -5,6 +5,7 @@ Committed as `figures/gallery.npz`, in a byte per half-cell; `sweeps.Gallery` gi
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -157,19 +158,17 @@ def standings(gallery: Mapping[str, Sweep]) -> tuple[dict[str, dict], dict[str, 
 
 def draw_gallery(gallery: Mapping[str, Sweep]) -> Figure:
     """The median seed's score of every setting (columns) on every data set (rows, by the kind of data)."""
-    columns, labels, edges = [], [], []
+    names, scores = median_scores(gallery)
+    labels, edges = [], []
     for agent, grid in GRIDS.items():
-        names, found = gallery_scores(gallery, agent.__name__)
-        middle = np.median(found, axis=-1)  # (*hyperparameters, data sets)
-        columns.append(middle.reshape(-1, len(names)).T)
-        for place in np.ndindex(middle.shape[:-1]):
-            setting = zip(grid.items(), place, strict=True)
-            words = [f"{sign_of(name, agent.__name__)} {label_of(values[at])}" for (name, values), at in setting]
-            labels.append(", ".join([agent.__name__] * (not any(place)) + words))
+        for number, values in enumerate(itertools.product(*grid.values())):
+            setting = zip(grid, values, strict=True)
+            words = [f"{sign_of(name, agent.__name__)} {label_of(value)}" for name, value in setting]
+            labels.append(", ".join([agent.__name__] * (number == 0) + words))
         edges.append(len(labels))
     order = sorted(range(len(names)), key=lambda row: KINDS.index(kind_of(names[row])))
     figure, ax = new_figure(height=0.18 * len(names) + 1.6)
-    image = ax.imshow(np.concatenate(columns, axis=1)[order], VALUES, vmin=0, vmax=100, aspect="auto")
+    image = ax.imshow(np.concatenate(list(scores.values())).T[order], VALUES, vmin=0, vmax=100, aspect="auto")
     ax.set_xticks(range(len(labels)), labels, rotation=90, fontsize=8)
     ax.set_yticks(range(len(names)), [label_of(names[row]) for row in order], fontsize=7.5)
     ax.tick_params(length=0)
