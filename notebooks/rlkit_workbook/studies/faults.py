@@ -62,13 +62,15 @@ def compared(name: str, seeds: int = SEEDS, length: int | None = None) -> dict:
             }
             continue
         judged = Judgement.of(agent, oracle_of(fault.control))
-        result[label] = {
-            "returns": judged.returns.tolist(),
-            "believed": judged.believed_start.tolist(),
-            "true": judged.true_start.tolist(),
-        }
+        result[label] = at_start(judged)
         result["optimal_return"] = judged.oracle.optimal_return
     return result
+
+
+def at_start(judged: Judgement) -> dict[str, list[float] | None]:
+    """Exact returns and values at the start, believed (if any are learnt) and true: lists over members."""
+    believed = None if judged.q_values is None else judged.believed_start.tolist()
+    return {"returns": judged.returns.tolist(), "believed": believed, "true": judged.true_start.tolist()}
 
 
 def gap(result: dict) -> float:

@@ -22,7 +22,7 @@ from rlkit_mini.running import TrainingResult, as_row, run_experiment
 from rlkit_mini.tables import markdown_table, with_interval
 from rlkit_mini.training import train_offline
 from rlkit_workbook.faults import FAULTS
-from rlkit_workbook.studies.faults import compared, gap
+from rlkit_workbook.studies.faults import at_start, compared, gap
 from rlkit_workbook.studies.parts import Part, file_name, processes, run_parts
 
 DATA = ("medium-near-expert", "hard-near-expert", "medium-lazy", "medium-rnd")
@@ -109,15 +109,8 @@ def _comparison(result: TrainingResult) -> dict:
     """One agent on one data set, the same settings for all of them."""
     data, _, label = result.experiment.name.partition(": ")
     judged = Judgement.of(result.agent, result.oracle, greedy=not label.endswith("sampled"))
-    facts = ("optimal_return", "behaviour_return", "best_return_of_data")
-    return {
-        "data": data,
-        "agent": label,
-        **{fact: result.summary[fact] for fact in facts},
-        "returns": judged.returns.tolist(),
-        "believed": None if judged.q_values is None else judged.believed_start.tolist(),
-        "true": judged.true_start.tolist(),
-    }
+    facts = {name: result.summary[name] for name in ("optimal_return", "behaviour_return", "best_return_of_data")}
+    return {"data": data, "agent": label} | facts | at_start(judged)
 
 
 def _choosing(name: str, seeds: int, steps: int | None) -> dict:
