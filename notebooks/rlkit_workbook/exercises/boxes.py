@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass, field
-from textwrap import fill
+from textwrap import fill, indent
 
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
@@ -29,6 +29,12 @@ MONOSPACE = "white-space:pre;font-family:var(--jp-code-font-family,monospace);fo
 
 def _rich(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
+def aligned(rows: dict[str, str]) -> list[str]:
+    """The rows of a small table as text, name and value; lines of a value begin below one another."""
+    width = max(map(len, rows), default=0)
+    return [f"{name:<{width}}  " + value.replace("\n", "\n" + " " * (width + 2)) for name, value in rows.items()]
 
 
 @dataclass(frozen=True)
@@ -56,10 +62,7 @@ class Box:
     points: float = 0.0
 
     def __repr__(self) -> str:
-        width = max(map(len, self.rows), default=0)
-        table = [
-            f"  {name:<{width}}  " + value.replace("\n", "\n" + " " * (width + 4)) for name, value in self.rows.items()
-        ]
+        table = [indent(line, "  ") for line in aligned(self.rows)]
         head = f"{MARKS[self.kind][0]}: {self.title}".replace("`", "")
         return "\n".join(
             [head, *(fill(line, 110) for line in self.text), *table, *filter(None, [self.closing, self.code])]

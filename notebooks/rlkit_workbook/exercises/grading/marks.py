@@ -10,6 +10,7 @@ from pathlib import Path
 from rlkit_mini.files import whole_file, write_csv
 from rlkit_mini.tables import Table
 from rlkit_workbook.exercises import BUILDS, EXERCISES
+from rlkit_workbook.exercises.boxes import aligned
 from rlkit_workbook.exercises.grading.submissions import right_answers
 from rlkit_workbook.exercises.predictions import PREDICTIONS
 from rlkit_workbook.exercises.quizzes import BELIEFS
@@ -24,17 +25,20 @@ def grade_tables(rows: Sequence[dict]) -> list[Table]:
         for name, found in row["exercises"].items():
             groups[found["notebook"]].setdefault(row["student"], {})[name] = found["state"]
     tables = [_notebook_table(notebook, group) for notebook, group in sorted(groups.items())]
-    problems = [(row["student"], text) for row in rows for text in (row["problem"], *row["remarks"]) if text]
+    told = [
+        {"student": row["student"], "problem": _shortened(text)}
+        for row in rows
+        for text in filter(None, [row["problem"], *row["remarks"]])
+    ]
     made = Counter((name, found["remark"]) for row in rows for name, found in row["exercises"].items())
-    often = [(name, count, remark) for (name, remark), count in made.most_common() if remark and count > 1]
+    often = [
+        {"exercise": name, "students": count, "what the checker says": _shortened(remark)}
+        for (name, remark), count in made.most_common()
+        if remark and count > 1
+    ]
     listed = {
-        "\nProblems, and what is worth a look": [
-            {"student": student, "problem": _shortened(text)} for student, text in problems
-        ],
-        "\nMade by more than one student": [
-            {"exercise": name, "students": count, "what the checker says": _shortened(remark)}
-            for name, count, remark in often
-        ],
+        "\nProblems, and what is worth a look": told,
+        "\nMade by more than one student": often,
         "\nPredicted": _predicted(rows),
         "\nBelieved, before the course and after its core path": _believed(rows),
     }
@@ -144,11 +148,8 @@ def _exercise_lines(name: str, one: dict) -> list[str]:
         lines.append(f"{one['points']:.0%} of its checks passed.")
     lines += [_with_code(text) for text in (one["remark"], one["problem"]) if text]
     if one["rows"]:
-        width = max(map(len, one["rows"]))
-        table = [
-            f"{key:<{width}}  " + value.replace("\n", "\n" + " " * (width + 2)) for key, value in one["rows"].items()
-        ]
-        lines.append("\n".join(["```text", *(line.replace("```", "~~~") for line in table), "```"]))
+        table = "\n".join(aligned(one["rows"])).replace("```", "~~~")
+        lines.append(f"```text\n{table}\n```")
     if one["state"] != "right" and one["section"]:
         lines.append(f"Read again: notebook {one['notebook']}, “{_plain(one['section'])}”.")
     return lines

@@ -35,7 +35,7 @@ class Statement:
     Attributes:
         number: its place in the cell.
         reads, gives: names, of globals; it gives those, too, that it changes.
-        checked: it hands something to `exercise`.
+        checked: it uses `exercise`.
     """
 
     cell: str
@@ -80,8 +80,10 @@ def read(cells: dict[str, str]) -> Reading:
     for cell, text in cells.items():
         try:
             source = _python(text)
-            body = ast.parse(source, cell).body
-            nodes += [(cell, number, node, _code(cell, node)) for number, node in enumerate(body)]
+            nodes += [
+                (cell, number, node, compile(ast.Module([node], []), cell, "exec", FLAGS, dont_inherit=True))
+                for number, node in enumerate(ast.parse(source, cell).body)
+            ]
             sources[cell] = source
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             for name in re.findall(r"^\s*@[\w.]+\s+(?:def|class)\s+(\w+)", text, flags=re.MULTILINE):
@@ -95,16 +97,13 @@ def read(cells: dict[str, str]) -> Reading:
         gives = _argvals(code, ("STORE_NAME", "STORE_GLOBAL")) | (_changed(node) - modules)
         if isinstance(node, ast.Expr):
             gives |= _changed(node) | ({"_"} if number == last[cell] else set())
-        reads, checked = frozenset(_argvals(code, LOADS)), _is_checked(node, aliases)
+        reads = frozenset(_argvals(code, LOADS))
+        checked = bool(aliases & reads) or "exercise" in _argvals(code, ("LOAD_ATTR", "LOAD_METHOD"))
         if isinstance(node, ast.FunctionDef):
             stores[node.name] = _argvals(code, ("STORE_GLOBAL",))
         gives = gives.union(*(stores[name] for name in reads if name in stores))
         statements.append(Statement(cell, number, node, reads, frozenset(gives), checked))
     return Reading(sources, _needed(statements), aliases, broken, list(dict.fromkeys(_remarks(statements))))
-
-
-def _code(cell: str, node: ast.stmt) -> CodeType:
-    return compile(ast.Module([node], []), cell, "exec", FLAGS, dont_inherit=True)
 
 
 def _python(text: str) -> str:
@@ -135,9 +134,12 @@ def _root(node: ast.expr) -> ast.expr:
 
 
 def _needed(statements: list[Statement]) -> list[Statement]:
-    imports = [one for one in statements if isinstance(one.node, ast.Import | ast.ImportFrom)]
-    magics = [one for one in statements if DEFINING.match(ast.unparse(one.node))]
-    return _with_what_they_need([*imports, *magics, *(one for one in statements if one.checked)], statements)
+    begin = [
+        one
+        for one in statements
+        if one.checked or isinstance(one.node, ast.Import | ast.ImportFrom) or DEFINING.match(ast.unparse(one.node))
+    ]
+    return _with_what_they_need(begin, statements)
 
 
 def _with_what_they_need(some: list[Statement], statements: list[Statement]) -> list[Statement]:
@@ -160,15 +162,6 @@ def _aliases(nodes: list[ast.stmt]) -> set[str]:
     return found
 
 
-def _is_checked(node: ast.stmt, aliases: set[str]) -> bool:
-    for part in ast.walk(node):
-        marks = getattr(part, "decorator_list", []) + ([part.func] if isinstance(part, ast.Call) else [])
-        for mark in marks:
-            if (isinstance(mark, ast.Name) and mark.id in aliases) or getattr(mark, "attr", "") == "exercise":
-                return True
-    return False
-
-
 def _imports(node: ast.stmt) -> dict[str, str]:
     """Name -> where it is imported from: "rlkit_mini.agents.dqn.td_target"."""
     found = {}
@@ -188,15 +181,10 @@ def _remarks(statements: list[Statement]) -> Iterator[str]:
             name = next((getattr(part, of) for of in ("attr", "id", "name") if hasattr(part, of)), None)
             if name in FRAMES:
                 yield f"{one.cell} reads frames (`{name}`)"
-            elif name in SOLUTIONS and not isinstance(part, ast.FunctionDef):
+            elif name in SOLUTIONS:
                 yield f"{one.cell} names what the solutions are kept in (`{name}`)"
-        for name in _exercises(one):
-            yield from _borrowed(name, one, statements)
-
-
-def _exercises(one: Statement) -> list[str]:
-    named = [part.name for part in ast.walk(one.node) if isinstance(part, ast.FunctionDef | ast.ClassDef)]
-    return [name for name in named if name in {*EXERCISES, *BUILDS}] if one.checked else []
+            elif one.checked and isinstance(part, ast.FunctionDef | ast.ClassDef) and name in EXERCISES | BUILDS:
+                yield from _borrowed(name, one, statements)
 
 
 def _borrowed(name: str, one: Statement, statements: list[Statement]) -> Iterator[str]:
