@@ -10,14 +10,15 @@ from torch import nn
 
 from rlkit_mini import MAZES, Oracle, load_dataset, train_offline
 from rlkit_mini.agents import CQL
-from rlkit_workbook.exercises.building import BUILDS, draw_build, explore_build, judge_build, train_build
+from rlkit_workbook.exercises.building import BUILDS, draw_build, explore_build, train_build
+from rlkit_workbook.exercises.checking import judge
 
 MISTAKES = [(build, mistake) for build in BUILDS.values() for mistake in build.texts["mistakes"]]
 
 
 @pytest.mark.parametrize("build", BUILDS.values(), ids=list(BUILDS))
 def test_the_solution_is_right_and_an_untouched_class_is_open(build):
-    box, kind = judge_build(build, build.reference)
+    box, kind = judge(build, build.reference)
     assert box.kind == "right"
     assert kind is build.reference
 
@@ -26,14 +27,14 @@ def test_the_solution_is_right_and_an_untouched_class_is_open(build):
             """One step."""
             ...
 
-    box, kind = judge_build(build, Untouched)
+    box, kind = judge(build, Untouched)
     assert box.kind == "open"
     assert kind is build.reference
 
 
 @pytest.mark.parametrize(("build", "mistake"), MISTAKES, ids=[f"{build.name}-{name}" for build, name in MISTAKES])
 def test_each_mistake_gets_its_own_sentence(build, mistake):
-    box, kind = judge_build(build, build.mistaken(mistake))
+    box, kind = judge(build, build.mistaken(mistake))
     assert (box.kind, kind) == ("wrong", build.reference)
     assert box.text[0] == build.texts["mistakes"][mistake]["text"]
 
@@ -52,7 +53,7 @@ def test_of_several_mistakes_that_of_the_first_wrong_network_is_told(name, chang
     source = functools.reduce(lambda text, change: text.replace(*change), changes.items(), build.solution)
     names = dict(vars(build.module))
     exec(source, names)
-    box, _ = judge_build(build, type(name, (build.reference,), {"update": names["update"]}))
+    box, _ = judge(build, type(name, (build.reference,), {"update": names["update"]}))
     assert box.mistake == mistake
 
 
@@ -69,7 +70,7 @@ def test_an_error_is_told_with_the_learners_own_line():
         def update(self, batch):
             return self.critic(batch.observations) + self.missing
 
-    box, _ = judge_build(BUILDS["MyDQN"], Broken)
+    box, _ = judge(BUILDS["MyDQN"], Broken)
     assert "missing" in box.text[0]
     assert "self.critic(batch.observations) + self.missing" in box.text[0]
 
@@ -81,7 +82,7 @@ def test_an_unknown_mistake_names_the_networks_that_are_right():
             with torch.no_grad():
                 self.actor[-1].bias += 0.1
 
-    box, _ = judge_build(BUILDS["MyAWAC"], Odd)
+    box, _ = judge(BUILDS["MyAWAC"], Odd)
     assert "`critic` and `target_critic` are right" in box.text[0]
     assert "`actor` is not" in box.text[0]
 
@@ -216,7 +217,7 @@ def by_norms():
 )
 def test_other_right_formulations_are_accepted(formulation):
     name, kind = formulation()
-    box, accepted = judge_build(BUILDS[name], kind)
+    box, accepted = judge(BUILDS[name], kind)
     assert box.kind == "right", box
     assert accepted is kind
 

@@ -11,7 +11,6 @@ import torch
 from helpers import ALTERNATIVES
 
 from rlkit_workbook.exercises import EXERCISES
-from rlkit_workbook.exercises.checking import attempt_of, is_right, verdict
 from rlkit_workbook.exercises.drawing import NATURES, OTHERS, VALUES
 
 CORPUS = tomllib.loads(Path(__file__).with_name("wrong_answers.toml").read_text(encoding="utf-8"))
@@ -30,8 +29,8 @@ def written(name, line):
 @pytest.mark.parametrize("name", EXERCISES)
 def test_no_wrong_answer_passes(name):
     lines = CORPUS["answers"][name].strip().splitlines()
-    attempts = [attempt_of(EXERCISES[name], written(name, line)) for line in lines]
-    passed = [line for line, attempt in zip(lines, attempts, strict=True) if is_right(EXERCISES[name], attempt)]
+    item = EXERCISES[name]
+    passed = [line for line in lines if item.is_right(item.attempt(written(name, line)))]
     assert passed == []
     assert len(lines) >= 14
 
@@ -40,7 +39,7 @@ def test_no_wrong_answer_passes(name):
 def test_right_answers_pass_whatever_is_drawn(draw):
     for name, function in ALTERNATIVES:
         answer = types.FunctionType(function.__code__, function.__globals__, name, function.__defaults__)
-        box = verdict(EXERCISES[name], attempt_of(EXERCISES[name], answer, draw), draw)
+        box = EXERCISES[name].verdict(EXERCISES[name].attempt(answer, draw), draw)
         assert box.kind == "right", (function.__name__, repr(box))
 
 
@@ -82,6 +81,6 @@ def test_a_draw_is_the_same_each_time_and_unlike_the_next():
     ],
 )
 def test_what_is_wrong_on_one_kind_of_inputs_only_is_told_so(name, line, says):
-    box = verdict(EXERCISES[name], attempt_of(EXERCISES[name], written(name, line)))
+    box = EXERCISES[name].verdict(EXERCISES[name].attempt(written(name, line)))
     assert box.kind == "wrong"
     assert says in box.text[0], box.text[0]

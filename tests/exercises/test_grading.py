@@ -19,7 +19,6 @@ from traitlets.config import Config
 
 from rlkit_workbook.exercises import BUILDS, EXERCISES, grading
 from rlkit_workbook.exercises.building import minibatches
-from rlkit_workbook.exercises.checking import attempt_of, is_right
 from rlkit_workbook.exercises.grading import grade_notebooks, server
 from rlkit_workbook.exercises.grading.marks import feedback, grade_tables, write_feedback, write_marks
 from rlkit_workbook.exercises.grading.submissions import find_files, right_answers, students
@@ -364,7 +363,7 @@ def test_other_inputs_are_drawn_in_each_run():
         assert one.keys() == other.keys()
         assert repr(one) != repr(other), item.name
         for draw in (1, 2, 3):
-            assert is_right(item, attempt_of(item, item.reference, draw), draw), item.name
+            assert item.is_right(item.attempt(item.reference, draw), draw), item.name
     assert repr(minibatches(1)) != repr(minibatches(2))
 
 

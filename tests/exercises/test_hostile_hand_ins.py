@@ -12,7 +12,7 @@ import pytest
 from hand_ins import ANSWER, IMPORTS, RIGHT, TARGET, notebook
 
 from rlkit_workbook.exercises import EXERCISES
-from rlkit_workbook.exercises.checking import Attempt, is_right
+from rlkit_workbook.exercises.checking import Attempt
 from rlkit_workbook.exercises.grading import exchange, grade_notebooks
 
 pytestmark = pytest.mark.slow
@@ -35,8 +35,8 @@ LISTED = """known = {(-1.0, 0.0): [-10.0], (5.0, 1.0): [5.0]}
 ALIKE = "class Alike:\n        __eq__ = lambda self, other: True\n        __hash__ = None\n    return Alike()"
 HOSTILE = {  # a trick -> cells above, body of td_target, its state, and what is told of it
     "changes the checker": (
-        "from rlkit_workbook.exercises import checking\nchecking.is_close = checking.verdict = lambda *_: True\n"
-        "checking.Answer.__eq__ = lambda *_: True",
+        "from rlkit_workbook.exercises import checking\nchecking.is_close = lambda *_: True\n"
+        "checking.Exercise.verdict = checking.Answer.__eq__ = lambda *_: True",
         "checking._fault = lambda *_: ''\n    return rewards",
         "attempted",
         "changes the course's own",
@@ -250,7 +250,7 @@ def _wait_for(condition, seconds=300):
 def test_what_a_process_sends_is_read_as_data_only():
     item = EXERCISES["td_target"]
     sent = json.loads(json.dumps(exchange.to_json(Attempt(answers=item.known("", 0)))))
-    assert is_right(item, exchange.attempt_at(item, sent, 0))
+    assert item.is_right(exchange.attempt_at(item, sent, 0))
     case = next(iter(item.drawn(0)))
     for value in (
         {"dtype": "|O", "shape": [1], "data": "AAAAAAAAAAA="},

@@ -9,7 +9,6 @@ def td_target(rewards, terminations, next_values, discount):
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 
 from IPython.display import display
@@ -31,7 +30,7 @@ from rlkit_workbook.exercises import (
     rnd,
 )
 from rlkit_workbook.exercises.boxes import Box
-from rlkit_workbook.exercises.building import BUILDS, draw_build, explore_build, judge_build
+from rlkit_workbook.exercises.building import BUILDS, draw_build, explore_build
 from rlkit_workbook.exercises.checking import Exercise, judge
 from rlkit_workbook.exercises.finding_faults import unnamed_faults
 from rlkit_workbook.exercises.hand_in import hand_in
@@ -41,6 +40,7 @@ from rlkit_workbook.exercises.quizzes import beliefs, quiz
 # In the notebooks' order
 _SUBJECTS = (exploring, rnd, data_sets, dqn, cql, awac, iql, data_ablations, judging, fine_tuning, beyond_the_maze)
 EXERCISES = Catalogue("exercise", {item.name: item for subject in _SUBJECTS for item in subject.EXERCISES})
+ITEMS = Catalogue("exercise", EXERCISES | BUILDS)
 predict, quiz = renewed(predict), renewed(quiz)
 _points: dict[str, float] = {}  # of each exercise's last attempt
 _hinted: dict[str, int] = {}  # how many steps of each larger exercise's hints were shown
@@ -48,11 +48,9 @@ _hinted: dict[str, int] = {}  # how many steps of each larger exercise's hints w
 
 def exercise(attempt: Callable) -> Callable:
     """Check the learner's function (or class), say what was found, and return it if it is right, else the reference."""
-    name = getattr(attempt, "__name__", attempt)
-    built = inspect.isclass(attempt) and name not in EXERCISES
-    item, check = (BUILDS[name], judge_build) if built else (EXERCISES[name], judge)
+    item = ITEMS[getattr(attempt, "__name__", attempt)]
     try:
-        box, goes_on = check(item, attempt)
+        box, goes_on = judge(item, attempt)
     except KeyboardInterrupt:
         text = "Interrupted before your code had answered. Is there a loop that never ends?"
         closing = "Until it is right, the reference goes on in its place."
@@ -66,8 +64,7 @@ def exercise(attempt: Callable) -> Callable:
 
 def points(name: str) -> float:
     """The share of its checks that the last attempt at an exercise passed; what a test cell of nbgrader ends with."""
-    item = BUILDS[name] if name in BUILDS else EXERCISES[name]
-    return _points.get(item.name, 0.0)
+    return _points.get(ITEMS[name].name, 0.0)
 
 
 def hint(name: str, step: int | None = None) -> None:
@@ -83,15 +80,13 @@ def hint(name: str, step: int | None = None) -> None:
 
 def show_solution(name: str) -> None:
     """Show the reference of an exercise."""
-    item = BUILDS[name] if name in BUILDS else EXERCISES[name]
-    code = item.solution if name in BUILDS else inspect.getsource(item.reference)
-    display(Box("solution", item.title, code=code))
+    display(Box("solution", ITEMS[name].title, code=ITEMS[name].solution))
 
 
 def progress() -> None:
     """Show which exercises are right, attempted or still open, and what was predicted and answered."""
     states, words = progress_file.read(), {"right": "✓ right", "attempted": "✗ attempted", None: "○ not attempted"}
-    items = sorted([*EXERCISES.values(), *BUILDS.values()], key=lambda item: item.texts["notebook"])
+    items = sorted(ITEMS.values(), key=lambda item: item.texts["notebook"])
     rows = {f"{item.texts['notebook']} {item.name}": words[states.get(item.name)] for item in items}
     right, built = (sum(states.get(name) == "right" for name in names) for names in (EXERCISES, BUILDS))
     for name, said in progress_file.read("predictions").items():

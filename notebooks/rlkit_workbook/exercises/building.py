@@ -118,6 +118,32 @@ class Build:
             return Attempt(after, worded(error), own_line(error, kind.update))
         return Attempt(after)
 
+    def is_right(self, got: Attempt, draw: int = 0) -> bool:
+        """Whether an attempt makes of every network what the solution does."""
+        return not (got.untouched or got.error or _known(self.name, "", draw).differs(got))
+
+    def verdict(self, got: Attempt, draw: int = 0) -> Box:
+        """What to tell the learner of an attempt at the networks and minibatches of a draw."""
+        stuck = f'Stuck? `hint("{self.name}")` again and again, then `show_solution("{self.name}")`.'
+        closing = "Until it is right, the solution goes on in its place. " + stuck
+        if got.untouched:
+            return Box("open", self.title, ("The solution goes on in its place. " + stuck,))
+        right = _known(self.name, "", draw)
+        wrong = right.differs(got)
+        if not wrong:
+            text = f"After one update and after {SEVERAL}, each network is what it should be: {_list(self.networks)}."
+            return Box("right", f"`{self.name}`", (text, "From here on, the notebook uses your class."), points=1)
+        mistake = _mistake(self, got, draw)
+        text = self.texts["mistakes"][mistake]["text"] if mistake else _fault(self, got, *wrong)
+        rows = {} if got.error else _rows(self, right, got, wrong[0], draw)
+        return Box(
+            "wrong", f"`{self.name}`", (text,), rows, closing, mistake=mistake, points=_share(self, right, got, draw)
+        )
+
+    def going_on(self, got: Attempt, kind: type, draw: int = 0) -> type:
+        """What a right class is in the cells below: itself."""
+        return kind
+
 
 @functools.cache
 def _known(name: str, mistake: str, draw: int) -> Attempt:
@@ -177,36 +203,6 @@ def minibatches(draw: int = 0) -> list[Batch]:
         terminations = (torch.rand(BATCH, generator=generator) < 0.3).float()
         made.append(Batch(observations, actions, rewards, next_observations, terminations))
     return made
-
-
-def judge_build(build: Build, kind: type) -> tuple[Box, type]:
-    """What to tell the learner, and the class that goes on in the notebook: the learner's if it is right."""
-    box = build_verdict(build, build.attempt(kind))
-    return box, kind if box.kind == "right" else build.reference
-
-
-def is_right(build: Build, got: Attempt, draw: int = 0) -> bool:
-    """Whether an attempt makes of every network what the solution does."""
-    return not (got.untouched or got.error or _known(build.name, "", draw).differs(got))
-
-
-def build_verdict(build: Build, got: Attempt, draw: int = 0) -> Box:
-    """What to tell the learner of an attempt at the networks and minibatches of a draw."""
-    stuck = f'Stuck? `hint("{build.name}")` again and again, then `show_solution("{build.name}")`.'
-    closing = "Until it is right, the solution goes on in its place. " + stuck
-    if got.untouched:
-        return Box("open", build.title, ("The solution goes on in its place. " + stuck,))
-    right = _known(build.name, "", draw)
-    wrong = right.differs(got)
-    if not wrong:
-        text = f"After one update and after {SEVERAL}, each network is what it should be: {_list(build.networks)}."
-        return Box("right", f"`{build.name}`", (text, "From here on, the notebook uses your class."), points=1)
-    mistake = _mistake(build, got, draw)
-    text = build.texts["mistakes"][mistake]["text"] if mistake else _fault(build, got, *wrong)
-    rows = {} if got.error else _rows(build, right, got, wrong[0], draw)
-    return Box(
-        "wrong", f"`{build.name}`", (text,), rows, closing, mistake=mistake, points=_share(build, right, got, draw)
-    )
 
 
 def _mistake(build: Build, got: Attempt, draw: int) -> str:

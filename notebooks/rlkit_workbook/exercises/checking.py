@@ -54,6 +54,11 @@ class Exercise:
         return f"`{self.name}` ({self.texts['minutes']} minutes, difficulty {self.texts['difficulty']} of 3)"
 
     @property
+    def solution(self) -> str:
+        """The source of the reference."""
+        return inspect.getsource(self.reference)
+
+    @property
     def parameters(self) -> list[str]:
         return list(inspect.signature(self.reference).parameters)
 
@@ -92,6 +97,64 @@ class Exercise:
         source = given[place].requires_grad_()
         total = function(*given[:place], source.clone(), *given[place + 1 :]).sum()
         return torch.autograd.grad(total, source, allow_unused=True)[0] if total.requires_grad else None
+
+    def attempt(self, function: Callable, draw: int = 0) -> Attempt:
+        """What the learner's function does with the cases of a draw."""
+        plain = inspect.unwrap(function)
+        if not inspect.isfunction(plain):
+            wanted = f"Write a plain function, `def {self.name}(...)`"
+            return Attempt(refused=f"{wanted}; this is of type {type(plain).__name__}.")
+        if is_untouched(function):
+            return Attempt(untouched=True)
+        wanted, parameters = self.parameters, list(inspect.signature(function).parameters)
+        if parameters != wanted:
+            text = f"The parameters should be `({', '.join(wanted)})`, yours are `({', '.join(parameters)})`."
+            return Attempt(refused=text)
+        return Attempt(answers=self.answers(function, draw))
+
+    def is_right(self, got: Attempt, draw: int = 0) -> bool:
+        """Whether an attempt answers every case of a draw as the reference does."""
+        if got.refused or got.untouched:
+            return False
+        expected = self.known("", draw)
+        return not any(_fault(self, expected[case], got.answers[case]) for case in expected)
+
+    def verdict(self, got: Attempt, draw: int = 0) -> Box:
+        """What to tell the learner of an attempt at the cases of a draw."""
+        stuck = f'Stuck? `hint("{self.name}")`, then `show_solution("{self.name}")`.'
+        closing = "Until it is right, the reference goes on in its place. " + stuck
+        if got.refused:
+            return Box("wrong", f"`{self.name}`", (got.refused,), closing=closing)
+        if got.untouched:
+            return Box("open", self.title, ("The reference goes on in its place. " + stuck,))
+
+        cases, expected, answers = self.drawn(draw), self.known("", draw), got.answers
+        faults = {case: _fault(self, expected[case], answers[case]) for case in cases}
+        passed = [case for case, fault in faults.items() if not fault]
+        if not any(faults.values()):
+            shown = [*self.cases, f"{len(cases) - len(self.cases) * (not draw)} inputs drawn at random"]
+            shown += [f"the gradient with respect to `{self.differentiable}`"] if self.differentiable else []
+            text = f"Checks passed: {' · '.join(shown)}. From here on, the notebook uses your function."
+            return Box("right", f"`{self.name}`", (text,), points=1)
+
+        failed, nature = _failing(faults)
+        mistake = _misconception(self, draw, answers, failed)
+        text = self.texts["misconceptions"].get(mistake) or f"{faults[failed]} {nature}".rstrip()
+        shown = [case for case in passed if case in self.cases]
+        example = f"Smallest failing example: {failed}." + (f" Passed: {' · '.join(shown)}." if shown else "")
+        want, have = expected[failed], answers[failed]
+        rows = dict(zip(self.parameters, map(_text, cases[failed]), strict=True)) | _told_apart(want, have)
+        if want.gradient is not None and have.has_value_of(want):
+            rows |= {"expected gradient": _text(want.gradient), "got gradient": _text(have.gradient)}
+        points = len(passed) / len(cases)
+        return Box("wrong", f"`{self.name}`", (text, example), rows, closing, mistake=mistake, points=points)
+
+    def going_on(self, got: Attempt, function: Callable, draw: int = 0) -> Callable:
+        """What a right function is in the cells below: itself, or its answers as the reference's kind of array."""
+        for kind, convert in (("Tensor", torch.as_tensor), ("ndarray", np.asarray)):
+            if any(answer.kind == kind != got.answers[case].kind for case, answer in self.known("", draw).items()):
+                return _converted(function, convert)
+        return function
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,21 +282,6 @@ class Attempt:
     answers: dict[str, Answer] = field(default_factory=dict)
 
 
-def attempt_of(exercise: Exercise, function: Callable, draw: int = 0) -> Attempt:
-    """What the learner's function does with the cases of a draw."""
-    plain = inspect.unwrap(function)
-    if not inspect.isfunction(plain):
-        wanted = f"Write a plain function, `def {exercise.name}(...)`"
-        return Attempt(refused=f"{wanted}; this is of type {type(plain).__name__}.")
-    if is_untouched(function):
-        return Attempt(untouched=True)
-    wanted, parameters = exercise.parameters, list(inspect.signature(function).parameters)
-    if parameters != wanted:
-        text = f"The parameters should be `({', '.join(wanted)})`, yours are `({', '.join(parameters)})`."
-        return Attempt(refused=text)
-    return Attempt(answers=exercise.answers(function, draw))
-
-
 DTYPES = {
     "f": ("floats", "`.astype(float)` in NumPy, `.float()` in torch"),
     "i": ("integers", "`.astype(int)` rounds down"),
@@ -296,61 +344,14 @@ def _failing(faults: dict[str, str]) -> tuple[str, str]:
     return first, ""
 
 
-def is_right(exercise: Exercise, attempt: Attempt, draw: int = 0) -> bool:
-    """Whether an attempt answers every case of a draw as the reference does."""
-    if attempt.refused or attempt.untouched:
-        return False
-    expected = exercise.known("", draw)
-    return not any(_fault(exercise, expected[case], attempt.answers[case]) for case in expected)
+def judge(item, attempt: Callable) -> tuple[Box, Callable]:
+    """What to tell the learner of an attempt at an `Exercise` or a `Build`, and what goes on in the notebook.
 
-
-def verdict(exercise: Exercise, attempt: Attempt, draw: int = 0) -> Box:
-    """What to tell the learner of an attempt at the cases of a draw."""
-    stuck = f'Stuck? `hint("{exercise.name}")`, then `show_solution("{exercise.name}")`.'
-    closing = "Until it is right, the reference goes on in its place. " + stuck
-    if attempt.refused:
-        return Box("wrong", f"`{exercise.name}`", (attempt.refused,), closing=closing)
-    if attempt.untouched:
-        return Box("open", exercise.title, ("The reference goes on in its place. " + stuck,))
-
-    cases, expected, got = exercise.drawn(draw), exercise.known("", draw), attempt.answers
-    faults = {case: _fault(exercise, expected[case], got[case]) for case in cases}
-    passed = [case for case, fault in faults.items() if not fault]
-    if not any(faults.values()):
-        shown = [*exercise.cases, f"{len(cases) - len(exercise.cases) * (not draw)} inputs drawn at random"]
-        shown += [f"the gradient with respect to `{exercise.differentiable}`"] if exercise.differentiable else []
-        text = f"Checks passed: {' · '.join(shown)}. From here on, the notebook uses your function."
-        return Box("right", f"`{exercise.name}`", (text,), points=1)
-
-    failed, nature = _failing(faults)
-    mistake = _misconception(exercise, draw, got, failed)
-    text = exercise.texts["misconceptions"].get(mistake) or f"{faults[failed]} {nature}".rstrip()
-    shown = [case for case in passed if case in exercise.cases]
-    example = f"Smallest failing example: {failed}." + (f" Passed: {' · '.join(shown)}." if shown else "")
-    want, have = expected[failed], got[failed]
-    rows = dict(zip(exercise.parameters, map(_text, cases[failed]), strict=True)) | _told_apart(want, have)
-    if want.gradient is not None and have.has_value_of(want):
-        rows |= {"expected gradient": _text(want.gradient), "got gradient": _text(have.gradient)}
-    points = len(passed) / len(cases)
-    return Box("wrong", f"`{exercise.name}`", (text, example), rows, closing, mistake=mistake, points=points)
-
-
-def judge(exercise: Exercise, function: Callable) -> tuple[Box, Callable]:
-    """What to tell the learner, and the function that goes on in the notebook.
-
-    In place of every function that is not right the reference goes on.
+    In place of every attempt that is not right the reference goes on.
     """
-    attempt = attempt_of(exercise, function)
-    box = verdict(exercise, attempt)
-    return box, going_on(exercise, attempt, function) if box.kind == "right" else exercise.reference
-
-
-def going_on(exercise: Exercise, attempt: Attempt, function: Callable, draw: int = 0) -> Callable:
-    """What a right function is in the cells below: itself, or its answers as the reference's kind of array."""
-    for kind, convert in (("Tensor", torch.as_tensor), ("ndarray", np.asarray)):
-        if any(answer.kind == kind != attempt.answers[case].kind for case, answer in exercise.known("", draw).items()):
-            return _converted(function, convert)
-    return function
+    got = item.attempt(attempt)
+    box = item.verdict(got)
+    return box, item.going_on(got, attempt) if box.kind == "right" else item.reference
 
 
 def _converted(function: Callable, convert: Callable) -> Callable:

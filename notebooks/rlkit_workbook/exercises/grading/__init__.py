@@ -30,8 +30,7 @@ from tqdm.auto import tqdm
 
 import rlkit_mini
 from rlkit_mini.names import check_count
-from rlkit_workbook.exercises import BUILDS, EXERCISES, building, checking
-from rlkit_workbook.exercises.boxes import Box
+from rlkit_workbook.exercises import EXERCISES, ITEMS
 from rlkit_workbook.exercises.grading import exchange
 from rlkit_workbook.exercises.grading.inside import PATIENCE
 from rlkit_workbook.exercises.grading.server import Server
@@ -49,7 +48,6 @@ from rlkit_workbook.exercises.grading.submissions import (
 )
 from rlkit_workbook.results import STANDALONE
 
-ITEMS = EXERCISES | BUILDS
 STATES = ("right", "attempted", "open", "not reached")
 RESTARTS = 10  # of one notebook, of which each begins after what ended or held up the one before
 LONGEST = 64 << 20  # bytes of a file that a learner's process wrote
@@ -243,7 +241,8 @@ def _verdict(attempt: dict, draw: int) -> dict:
         return {"state": "attempted", "problem": attempt["problem"]}
     try:
         with _JUDGING:
-            box = _box(attempt["name"], attempt["attempt"], draw)
+            item = ITEMS[attempt["name"]]
+            box = item.verdict(exchange.attempt_at(item, attempt["attempt"], draw), draw)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return {"state": "attempted", "problem": f"what it answers cannot be read ({type(error).__name__})"}
     if box.kind != "wrong":
@@ -253,12 +252,6 @@ def _verdict(attempt: dict, draw: int) -> dict:
     if unknown and isinstance(missing, dict) and unknown[1] in missing:  # something above it that was not run
         return {"state": "not reached", "problem": str(missing[unknown[1]])[:200]}
     return {"state": "attempted", "points": box.points, "mistake": box.mistake, "remark": remark, "rows": box.rows}
-
-
-def _box(name: str, sent: dict, draw: int) -> Box:
-    if name in BUILDS:
-        return building.build_verdict(BUILDS[name], exchange.build_attempt(BUILDS[name], sent), draw)
-    return checking.verdict(EXERCISES[name], exchange.attempt_at(EXERCISES[name], sent, draw), draw)
 
 
 def _row(student: str, paths: Sequence[Path], contents: Mapping, judged: Mapping[Path, dict]) -> dict:

@@ -8,6 +8,8 @@ from dataclasses import is_dataclass
 import numpy as np
 
 from rlkit_workbook.exercises import building, checking
+from rlkit_workbook.exercises.building import Build
+from rlkit_workbook.exercises.checking import Exercise
 
 LONGEST = 2_000  # characters of a text
 LARGEST = 1 << 20  # bytes of an array; no answer of the course has as many
@@ -27,15 +29,19 @@ def to_json(thing):
     return thing[:LONGEST] if isinstance(thing, str) else list(thing) if isinstance(thing, tuple) else thing
 
 
-def attempt_at(exercise: checking.Exercise, data: dict, draw: int) -> checking.Attempt:
+def attempt_at(item: Exercise | Build, data: dict, draw: int) -> checking.Attempt | building.Attempt:
     """The attempt at an exercise that was sent.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError: it is none.
     """
-    if data["refused"] or data["untouched"] is True:
-        return checking.Attempt(_text(data["refused"]), data["untouched"] is True)
-    return checking.Attempt(answers={case: _answer(data["answers"][case]) for case in exercise.drawn(draw)})
+    untouched = data["untouched"] is True
+    if isinstance(item, Build):
+        after = {int(number): _networks(item, networks) for number, networks in data["after"].items()}
+        return building.Attempt(after, _text(data["error"]), _text(data["line"]), untouched)
+    if data["refused"] or untouched:
+        return checking.Attempt(_text(data["refused"]), untouched)
+    return checking.Attempt(answers={case: _answer(data["answers"][case]) for case in item.drawn(draw)})
 
 
 def _answer(data: dict) -> checking.Answer:
@@ -44,16 +50,11 @@ def _answer(data: dict) -> checking.Answer:
     return checking.Answer(**texts, **arrays, modified=tuple(map(_text, data["modified"])))
 
 
-def build_attempt(build: building.Build, data: dict) -> building.Attempt:
-    """The attempt at a larger exercise that was sent; raises as `attempt_at` does."""
-    after = {
-        number: {name: _array(data["after"][str(number)][name]) for name in build.networks}
-        for number in (1, building.SEVERAL)
-        if str(number) in data["after"]
-    }
-    if any(array is None for networks in after.values() for array in networks.values()):
+def _networks(build: Build, data: dict) -> dict[str, np.ndarray]:
+    networks = {name: _array(data[name]) for name in build.networks}
+    if any(network is None for network in networks.values()):
         raise ValueError("a network without parameters")
-    return building.Attempt(after, _text(data["error"]), _text(data["line"]), data["untouched"] is True)
+    return networks
 
 
 def _text(sent) -> str:

@@ -27,7 +27,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from rlkit_workbook import exercises
-from rlkit_workbook.exercises import BUILDS, EXERCISES, building, checking
+from rlkit_workbook.exercises import ITEMS
 from rlkit_workbook.exercises.grading.exchange import LONGEST, to_json
 from rlkit_workbook.exercises.grading.statements import FLAGS
 
@@ -197,30 +197,28 @@ class _Run:
 
     def exercise(self, attempt):
         """In place of the course's own: what the function or class does is written down, and what goes on is given."""
-        name = getattr(attempt, "__name__", attempt)
-        built = inspect.isclass(attempt) and name not in EXERCISES
-        item, draw, step = (
-            (BUILDS if built else EXERCISES)[name],
+        name, draw, step = (
+            getattr(attempt, "__name__", attempt),
             self.plan["draw"],
             f"{self.statement}.{self.attempts:02}",
         )
+        item = ITEMS[name]
         self.attempts += 1
         if self.attempts > MOST or step in self.plan["lost"]:
             return item.reference
         self._begin(step, name)
-        if not built:
+        if not inspect.isclass(attempt):
             attempt = self._alone(attempt)
         elif "update" in vars(attempt):
             attempt.update = self._alone(attempt.update)
         try:
-            got = item.attempt(attempt, draw) if built else checking.attempt_of(item, attempt, draw)
+            got = item.attempt(attempt, draw)
+            sent = {"missing": self.missing, "attempt": to_json(got)}
         except BaseException as error:  # KeyboardInterrupt, and whatever else is no Exception
-            got = building.Attempt(error=_words(error)) if built else checking.Attempt(f"It stops with {_words(error)}")
-        self._write(f"answers/{step}", {"name": name, "missing": self.missing, "attempt": to_json(got)})
+            got, sent = None, {"problem": f"it stops with {_words(error)}"}
+        self._write(f"answers/{step}", {"name": name} | sent)
         self._begin(self.statement)
-        if not (building if built else checking).is_right(item, got, draw):
-            return item.reference
-        return attempt if built else checking.going_on(item, got, attempt, draw)
+        return item.going_on(got, attempt, draw) if got and item.is_right(got, draw) else item.reference
 
 
 def _words(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rlkit_mini.files import whole_file, write_csv
 from rlkit_mini.tables import Table
-from rlkit_workbook.exercises import BUILDS, EXERCISES
+from rlkit_workbook.exercises import EXERCISES, ITEMS
 from rlkit_workbook.exercises.boxes import aligned
 from rlkit_workbook.exercises.grading.submissions import right_answers
 from rlkit_workbook.exercises.predictions import PREDICTIONS
@@ -46,7 +46,7 @@ def grade_tables(rows: Sequence[dict]) -> list[Table]:
 
 
 def _notebook_table(notebook: str, group: dict[str, dict[str, str]]) -> Table:
-    names = [name for name in (*EXERCISES, *BUILDS) if any(name in states for states in group.values())]
+    names = [name for name in ITEMS if any(name in states for states in group.values())]
     lines = [{"student": student} | {n: states.get(n, "–") for n in names} for student, states in group.items()]
     if len(lines) > 1:
         right = {name: sum(line[name] == "right" for line in lines) for name in names}
@@ -87,7 +87,7 @@ def write_marks(path: Path, rows: Sequence[dict]) -> None:
 
     Points are shares of the checks passed, from 0 to 1. The larger exercises are optional, and not part of the sum.
     """
-    exercises = [name for name in (*EXERCISES, *BUILDS) if any(name in row["exercises"] for row in rows)]
+    exercises = [name for name in ITEMS if any(name in row["exercises"] for row in rows)]
     predictions = [name for name in PREDICTIONS if any(name in row["predictions"] for row in rows)]
     quizzes = sorted({name for row in rows for name in row["quizzes"]})
     missing, lines = {"state": "missing", "points": 0.0, "mistake": ""}, []

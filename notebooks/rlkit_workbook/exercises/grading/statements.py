@@ -17,14 +17,14 @@ from types import CodeType
 from IPython.core.inputtransformer2 import TransformerManager
 
 from rlkit_workbook import __all__ as OFFERED
-from rlkit_workbook.exercises import BUILDS, EXERCISES
+from rlkit_workbook.exercises import ITEMS
 
 FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 PYTHON = ("time", "timeit", "capture", "prun")  # magics whose cell is Python
 DEFINING = re.compile(r"get_ipython\(\)\.run_(line|cell)_magic\(.(run|writefile|file).,")
 TEACHING = {f"{package}.{name}" for package in ("rlkit_workbook", "rlkit_workbook.exercises") for name in OFFERED}
 FRAMES = {"_getframe", "currentframe", "f_back", "f_locals", "f_globals", "tb_frame", "get_objects", "get_referrers"}
-SOLUTIONS = {"EXERCISES", "BUILDS", "getsource", "judge_build", "attempt_of"}
+SOLUTIONS = {"EXERCISES", "BUILDS", "ITEMS", "getsource"}
 LOADS = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_GLOBALS")
 
 
@@ -87,7 +87,7 @@ def read(cells: dict[str, str]) -> Reading:
             sources[cell] = source
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             for name in re.findall(r"^\s*@[\w.]+\s+(?:def|class)\s+(\w+)", text, flags=re.MULTILINE):
-                if name in EXERCISES or name in BUILDS:
+                if name in ITEMS:
                     broken[name] = f"{type(error).__name__}: {error}"
     aliases = _aliases([node for _, _, node, _ in nodes])
     modules = {name for _, _, node, _ in nodes for name in _imports(node)}
@@ -183,7 +183,7 @@ def _remarks(statements: list[Statement]) -> Iterator[str]:
                 yield f"{one.cell} reads frames (`{name}`)"
             elif name in SOLUTIONS:
                 yield f"{one.cell} names what the solutions are kept in (`{name}`)"
-            elif one.checked and isinstance(part, ast.FunctionDef | ast.ClassDef) and name in EXERCISES | BUILDS:
+            elif one.checked and isinstance(part, ast.FunctionDef | ast.ClassDef) and name in ITEMS:
                 yield from _borrowed(name, one, statements)
 
 
