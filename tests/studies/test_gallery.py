@@ -59,7 +59,7 @@ def test_a_gallery_says_of_which_maze_each_sweep_is(tmp_path):
     arrays = compress(tiny_square())
     named = {f"study CQL/{key}": array for key, array in arrays.items()}
     np.savez(tmp_path / "gallery.npz", **named)
-    assert Gallery(tmp_path / "gallery.npz")["study CQL"].oracle.maze.name == "medium"
+    assert Gallery(tmp_path / "gallery.npz")["study CQL"].judge.maze.name == "medium"
 
 
 def test_the_committed_gallery_is_whole_and_small(gallery):
