@@ -68,14 +68,15 @@ WRAPPED = {
     "normalised": lambda: gym.wrappers.NormalizeObservation(gym.make("CartPole-v1")),
     "rewarded": lambda: gym.wrappers.TransformReward(gym.make("CartPole-v1"), lambda reward: -reward),
 }
+TAXI, CLIFF_WALKING = (max(id for id in gym.registry if id.startswith(name)) for name in ("Taxi-v", "CliffWalking-v"))
 SIZES = {  # observations flat, actions
     "CartPole-v1": (4, 2),
     "Acrobot-v1": (6, 3),
     "MountainCar-v0": (2, 3),
     "FrozenLake-v1": (16, 4),
-    "Taxi-v4": (500, 6),
+    TAXI: (500, 6),
     "Blackjack-v1": (32 + 11 + 2, 2),
-    "CliffWalking-v1": (48, 4),
+    CLIFF_WALKING: (48, 4),
     "wild/Things-v0": (2 + 3 + 2 + 2 + 3 + 2, 3),
     "wild/Start-v0": (3, 3),
     "wild/Image-v0": (48, 3),

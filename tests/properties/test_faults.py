@@ -59,6 +59,7 @@ from rlkit_mini import MAZES, Oracle, load_dataset, train_offline
 from rlkit_workbook.studies import collecting
 from rlkit_mini.agents import CQL, RandomAgent
 from rlkit_mini.data.sets import list_datasets, save_dataset
+from rlkit_mini.data.transitions import Batch
 from rlkit_mini.plots.style import save_figure
 from rlkit_workbook.sweeps import Sweep
 
@@ -145,11 +146,14 @@ with contextlib.redirect_stdout(None):
     if kind == "collecting":  # the last run, to its end
         collecting.collect_datasets(folder=datasets)
         killed, undisturbed = (  # what a reader finds: a kill can leave a hidden folder behind
-            {name: (place / name / "data" / "main_data.hdf5").read_bytes() for name in list_datasets(place)}
+            {name: load_dataset(name, place) for name in list_datasets(place)}
             for place in (datasets, folder / "undisturbed")
         )
-        assert killed == undisturbed
+        assert killed.keys() == undisturbed.keys()
         assert len(killed) == 11
+        for name, data in killed.items():
+            for column in Batch._fields:
+                assert torch.equal(getattr(data, column), getattr(undisturbed[name], column))
     if kind == "training":
         first = CQL.load(folder / "3.safetensors").state_dict()
         assert all(torch.equal(first[name], values) for name, values in train(3, keep=False).state_dict().items())
