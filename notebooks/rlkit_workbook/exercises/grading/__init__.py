@@ -38,12 +38,11 @@ from rlkit_workbook.exercises.grading.statements import Reading, read
 from rlkit_workbook.exercises.grading.submissions import (
     Notebook,
     copy_neighbours,
-    count_right,
     find_files,
     neighbours,
     read_answers,
     read_notebook,
-    right_answers,
+    scored,
     students,
 )
 from rlkit_workbook.results import STANDALONE
@@ -163,9 +162,9 @@ def _judge(path: Path, notebook: Notebook, timeout: float, draw: int, server: Se
     """What is found in one notebook."""
     reading = read(notebook.cells)
     attempts, remarks = _run(path, reading, timeout, draw, server)
-    verdicts = defaultdict(
-        list, {name: [{"state": "attempted", "problem": text}] for name, text in reading.broken.items()}
-    )
+    verdicts = defaultdict(list)
+    for name, text in reading.broken.items():
+        verdicts[name].append({"state": "attempted", "problem": text})
     for step, attempt in sorted(attempts.items()):
         cell = reading.needed[int(step[:4])].cell
         about = {"cell": cell, "section": notebook.sections[cell], "source": reading.source(attempt["name"], cell)}
@@ -274,11 +273,7 @@ def _row(student: str, paths: Sequence[Path], contents: Mapping, judged: Mapping
         "version": ", ".join(dict.fromkeys(one["version"] for one in answers if one["version"])),
         "exercises": exercises,
         "predictions": {name: said for one in answers for name, said in one["predictions"].items()},
-        "quizzes": {
-            name: {"answers": chosen, "right": count_right(name, chosen), "of": len(right_answers(name))}
-            for one in answers
-            for name, chosen in one["quizzes"].items()
-        },
+        "quizzes": {name: scored(name, chosen) for one in answers for name, chosen in one["quizzes"].items()},
         "remarks": list(dict.fromkeys(remark for one in handed.values() for remark in one["remarks"])),
         "problem": "; ".join(problems),
         "files": {str(path): judged.get(path, {}) for path in paths},

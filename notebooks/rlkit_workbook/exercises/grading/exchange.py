@@ -37,7 +37,10 @@ def attempt_at(item: Exercise | Build, data: dict, draw: int) -> checking.Attemp
     """
     untouched = data["untouched"] is True
     if isinstance(item, Build):
-        after = {int(number): _networks(item, networks) for number, networks in data["after"].items()}
+        after = {
+            int(number): {name: _array(networks[name]) for name in item.networks}
+            for number, networks in data["after"].items()
+        }
         return building.Attempt(after, _text(data["error"]), _text(data["line"]), untouched)
     if data["refused"] or untouched:
         return checking.Attempt(_text(data["refused"]), untouched)
@@ -48,13 +51,6 @@ def _answer(data: dict) -> checking.Answer:
     texts = {name: _text(data[name]) for name in ("kind", "text", "error", "line")}
     arrays = {name: _array(data[name]) for name in ("value", "gradient")}
     return checking.Answer(**texts, **arrays, modified=tuple(map(_text, data["modified"])))
-
-
-def _networks(build: Build, data: dict) -> dict[str, np.ndarray]:
-    networks = {name: _array(data[name]) for name in build.networks}
-    if any(network is None for network in networks.values()):
-        raise ValueError("a network without parameters")
-    return networks
 
 
 def _text(sent) -> str:

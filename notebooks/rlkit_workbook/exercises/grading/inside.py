@@ -137,7 +137,6 @@ class _Run:
         exercises.exercise = self.exercise  # a module of the learner's own imports it from there
 
     def all_statements(self) -> None:
-        parsed = {cell: ast.parse(source).body for cell, source in self.plan["sources"].items()}
         for cell, source in self.plan["sources"].items():
             linecache.cache[cell] = (len(source), None, source.splitlines(keepends=True), cell)
         for number, (cell, place, gives) in enumerate(self.plan["needed"]):
@@ -146,7 +145,7 @@ class _Run:
             reason = self.plan["lost"].get(self.statement, {}).get("problem")
             try:
                 if not reason:
-                    self._execute(cell, parsed[cell][place])
+                    self._execute(cell, ast.parse(self.plan["sources"][cell]).body[place])
             except BaseException as error:
                 reason = f"stops with {_words(error)}"
             if reason:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import operator
 import os
 import re
 import shutil
@@ -143,9 +144,10 @@ def right_answers(quiz: str) -> list[str]:
     return [next(answer["right"] for answer in entry["answers"] if "right" in answer) for entry in entries]
 
 
-def count_right(quiz: str, chosen: Sequence[str | None]) -> int:
-    """How many of the answers chosen are right."""
-    return sum(one == right for one, right in zip(chosen, right_answers(quiz), strict=False))
+def scored(quiz: str, chosen: Sequence[str | None]) -> dict:
+    """The answers chosen, how many of them are right, and of how many questions."""
+    right = right_answers(quiz)
+    return {"answers": chosen, "right": sum(map(operator.eq, chosen, right)), "of": len(right)}
 
 
 def neighbours(path: Path) -> list[Path]:
