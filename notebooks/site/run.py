@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+FIRST_CELL = "from rlkit_workbook.widgets import scrubbing; scrubbing.MOST = 200"  # no kernel will draw the others later
 LAST_CELL = """
 import gc
 from ipywidgets import Widget
@@ -24,11 +25,11 @@ for each in alive:
 def run(notebook: Path, result: Path) -> None:
     """In a new folder, as a learner who has not begun; no picture of a slider is left to be drawn when it is moved."""
     content = nbformat.read(notebook, as_version=4)
-    content.cells.append(nbformat.v4.new_code_cell(LAST_CELL))
+    content.cells = [nbformat.v4.new_code_cell(FIRST_CELL), *content.cells, nbformat.v4.new_code_cell(LAST_CELL)]
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"RLKIT_MINI_FIGURES": folder, "RLKIT_MINI_PROGRESS": f"{folder}/progress.json"}
         NotebookClient(content, timeout=600, resources={"metadata": {"path": folder}}).execute()
-    del content.cells[-1]
+    content.cells = content.cells[1:-1]
     result.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(content, result)
 

@@ -238,6 +238,10 @@ def main() -> None:
         (STATIC / target).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (NPM / source).is_dir() else shutil.copy
         copy(NPM / source, STATIC / target)
+    icons = EXTRA / "notebooks" / "@jupyter-widgets"  # where a page looks for the icons of its widgets
+    icons.mkdir(parents=True, exist_ok=True)
+    for font in (NPM / "jupyter-widgets-html-manager" / "dist").glob("*.woff2"):
+        shutil.copy(font, icons)
     for path in map(Path, sys.argv[1:]):
         stage_notebook(path)
     for path in (ROOT / "rlkit_mini").rglob("*.py"):
