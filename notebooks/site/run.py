@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-FIRST_CELL = "from rlkit_workbook.widgets import scrubbing; scrubbing.MOST = 200"  # no kernel will draw the others later
+FIRST_CELL = "from rlkit_workbook.widgets import scrubbing; scrubbing.MOST = 200"  # no kernel draws the others later
 LAST_CELL = """
 import gc
 from ipywidgets import Widget
