@@ -149,6 +149,7 @@ def test_twenty_visitors_at_once_each_have_a_panel_and_a_training(tmp_path, page
             visitor.locator(".rlkit-live .rlkit-train").click(timeout=300_000)
         for visitor in pages:
             expect(visitor.locator(".rlkit-live .rlkit-status")).to_contain_text("Done. DQN", timeout=300_000)
+            expect(visitor.locator(".jp-OutputArea")).to_have_count(pages[0].locator(".jp-OutputArea").count())
         assert len(kernels_of(process)) == 20
         for visitor in pages:
             visitor.close()
