@@ -55,6 +55,7 @@ EXERCISES = [
             "over_temperature": lambda q, a, t: logsumexp(q / t, -1) - value_of_action(q, a) / t,
             "maximum": lambda q, a, t: q.amax(-1) - value_of_action(q, a),
             "softmax_mean": lambda q, a, t: (softmax(q / t, -1) * q).sum(-1) - value_of_action(q, a),
+            "softmax_mean_no_temperature": lambda q, a, t: (softmax(q, -1) * q).sum(-1) - value_of_action(q, a),
             "mean_subtracted": lambda q, a, t: t * logsumexp(q / t, -1) - q.mean(-1),
             "random_action": lambda q, a, t: random_action_against_data(q, a, 1.0),
             "random_action_over_temperature": random_action_against_data,
