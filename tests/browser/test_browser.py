@@ -345,6 +345,29 @@ def use_the_playground(page, datasets):
     expect(probe.locator(".rlkit-runs")).to_contain_text("believed Q")
 
 
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory, chromium):
+    """JupyterLab with a copy of the committed notebooks."""
+    root = tmp_path_factory.mktemp("shelf")
+    for notebook in NOTEBOOKS.glob("*.ipynb"):
+        shutil.copy(notebook, root)
+    with jupyterlab(root) as address_of:
+        yield root, address_of
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")))
+def test_a_committed_notebook_opens_unmodified_and_is_saved_to_the_same_bytes(shelf, page, name):
+    root, address_of = shelf
+    page.goto(address_of(name))
+    page.wait_for_function(KERNEL_IS_IDLE)
+    page.wait_for_timeout(2000)  # whatever JupyterLab adds, it adds once the kernel has said what it is
+    assert not page.evaluate("jupyterapp.shell.currentWidget.context.model.dirty")
+    page.evaluate("jupyterapp.shell.currentWidget.context.save()")
+    assert (root / f"{name}.ipynb").read_bytes() == (NOTEBOOKS / f"{name}.ipynb").read_bytes()
+    page.evaluate("jupyterapp.commands.execute('kernelmenu:shutdown')")
+
+
 def test_the_playground_in_jupyterlab_while_the_kernel_does_other_things(lab, page, datasets):
     from playwright.sync_api import expect
 
