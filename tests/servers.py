@@ -89,7 +89,7 @@ def server(module, *options):
 
 @contextmanager
 def jupyterlab(root):
-    """A JupyterLab of its own in a folder: what gives the address of a notebook there by its name."""
+    """A JupyterLab of its own in a folder, and Notebook: what gives the address of a notebook there by its name."""
     options = [
         "--allow-root",
         "--ip=127.0.0.1",
@@ -97,11 +97,12 @@ def jupyterlab(root):
         f"--IdentityProvider.token={TOKEN}",
         f"--ServerApp.root_dir={root}",
         "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
     with server("jupyterlab", *options) as port:
-        yield lambda name: f"http://127.0.0.1:{port}/lab/tree/{name}.ipynb?token={TOKEN}&reset"
+        yield lambda name, app="lab/tree": f"http://127.0.0.1:{port}/{app}/{name}.ipynb?token={TOKEN}&reset"
 
 
 @contextmanager

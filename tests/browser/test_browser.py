@@ -1,4 +1,4 @@
-"""The widgets in a real browser: JupyterLab and Voila in Chromium, used by keyboard and by pointer."""
+"""The widgets in a real browser: JupyterLab, Notebook and Voila in Chromium, used by keyboard and by pointer."""
 
 import re
 import shutil
@@ -178,7 +178,7 @@ def serious_findings(page) -> list[str]:
     return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found if each["impact"] in ("serious", "critical")]
 
 
-@pytest.mark.parametrize("where", ["jupyterlab", "voila"])
+@pytest.mark.parametrize("where", ["lab/tree", "notebooks", "voila"])
 def test_every_scrub_slider_moves_by_pointer_and_by_keyboard_and_a_place_is_probed(request, page, where):
     from playwright.sync_api import expect
 
@@ -186,7 +186,7 @@ def test_every_scrub_slider_moves_by_pointer_and_by_keyboard_and_a_place_is_prob
     if where == "voila":
         page.goto(request.getfixturevalue("sliders_app"))
     else:
-        run_all_cells(page, request.getfixturevalue("lab")("sliders"))
+        run_all_cells(page, request.getfixturevalue("lab")("sliders", where))
 
     agents, explorers = page.locator(".rlkit-scrub").nth(0), page.locator(".rlkit-scrub").nth(1)
     expect(agents.locator(".rlkit-words")).to_contain_text("CQL, data set few steps, alpha 0: return")

@@ -4,7 +4,6 @@
     if (!panel) { if (tries) requestAnimationFrame(() => furnish(image, tries - 1)); return; }
     if (panel.dataset.furnished) return;
     panel.dataset.furnished = "yes";
-    panel.dataset.lmSuppressShortcuts = "true";  // else JupyterLab takes the arrow keys, to go from cell to cell
     const all = (selector, act) => panel.querySelectorAll(selector).forEach(act);
     const set = (element, name, value) => element && element.getAttribute(name) !== value && element.setAttribute(name, value);
 
@@ -37,6 +36,8 @@
                 set(button, "aria-pressed", String(button.classList.contains("rlkit-chosen")));
             }
         });
+        // Else JupyterLab and Notebook take keys, to go from cell to cell; Notebook does where an element around says so
+        all("button, input, select, [tabindex]", control => set(control, "data-lm-suppress-shortcuts", "true"));
     }
 
     const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
