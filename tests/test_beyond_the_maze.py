@@ -477,8 +477,13 @@ def test_an_episode_without_an_end_is_cut_where_it_ends(root):
     ]
     written("endless-v0", unflagged, env)
     data = load_dataset("endless-v0")
-    assert data.episode_returns.tolist() == [3, 3, 3]
-    assert data.truncations.nonzero().ravel().tolist() == [2, 5, 8]
+    assert data.truncations.nonzero().ravel().tolist() == [2, 5]
+
+
+def test_the_episode_in_which_a_recording_stopped_is_not_counted_as_a_whole_one():
+    data = load_dataset("cartpole/noisy-v0")
+    assert len(data.episodes[-1]) == 74  # of 500 steps, and the pole still stood
+    assert [len(data.episodes), len(data.episode_returns)] == [12, 11]
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,8 @@ def _columns(path: Path, where: Maze | Environment) -> dict[str, Tensor]:
         parts.append(episode_columns(given, where))
     if not parts:
         raise ValueError("it has no episode")
+    if isinstance(where, Environment) and len(parts[-1]["actions"]) < (where.horizon or 0):
+        parts[-1]["truncations"][-1] = False  # the recording stopped there, before its time: it is no whole episode
     columns = {name: torch.as_tensor(column, device="cpu") for name, column in join(parts).items()}
     if isinstance(where, Maze) and inside_walls(where, columns["observations"]).any():
         raise ValueError(f"some of its places are within the walls of {where}")
