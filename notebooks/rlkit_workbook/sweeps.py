@@ -69,6 +69,10 @@ class Swept:
                 raise ValueError(f"{name} {value!r} was not trained; expected one of {self.grid[name]}")
         return tuple(values.index(setting[name]) for name, values in self.grid.items())
 
+    def updates_at(self, here: tuple[int, ...]) -> np.ndarray:
+        """The updates (evaluations,) after which one setting was evaluated."""
+        return self.updates if self.updates.ndim == 1 else self.updates[:, *here]
+
 
 @dataclasses.dataclass
 class Sweep(Swept):
@@ -166,10 +170,6 @@ class Sweep(Swept):
         flat = updates.reshape(len(updates), -1)
         updates = flat[:, 0] if (flat == flat[:, :1]).all() else updates
         return dataclasses.replace(sweep, grid=dict(grid), updates=updates, **arrays)
-
-    def updates_at(self, here: tuple[int, ...]) -> np.ndarray:
-        """The updates (evaluations,) after which one setting was evaluated."""
-        return self.updates if self.updates.ndim == 1 else self.updates[:, *here]
 
     @property
     def shared_facts(self) -> dict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from torch import Tensor
@@ -12,13 +13,11 @@ from torch import Tensor
 from rlkit_mini.agents.agent import Agent
 from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.evaluation.judging import median_member
-from rlkit_mini.evaluation.measures import interquartile_mean
 from rlkit_mini.evaluation.rollouts import Rollouts
-from rlkit_mini.plots.curves import draw_curve, draw_references, draw_settings, highlight
 from rlkit_mini.plots.maps import VALUES, VISITS
-from rlkit_mini.plots.style import QUIET, label_axes, label_of, new_figure
+from rlkit_mini.plots.style import QUIET, label_axes, style_of
 from rlkit_mini.training import History
-from rlkit_workbook.panels.redrawn import Redrawn, axis_label
+from rlkit_workbook.panels.sweep import SweepFigure
 from rlkit_workbook.sweeps import Swept, layout
 
 EPISODES = "return (mean of real episodes)"
@@ -161,63 +160,62 @@ class Elsewhere(Swept):
     """A population over a grid of settings, judged by real episodes.
 
     Attributes:
+        data: that it learnt from.
+        bounds: the least and the largest value (2,) that can be.
         updates: (evaluations,).
         returns: (evaluations, *settings, seeds) mean returns of the judge's episodes.
-        believed: (*settings, seeds) what the greedy policy is believed to be worth where the data's episodes begin.
+        belief: at the end, (*settings, seeds) for its `...`.
     """
 
+    data: Transitions
+    bounds: np.ndarray
     updates: np.ndarray
     returns: np.ndarray
-    believed: np.ndarray
+    belief: Belief
 
     @classmethod
     def of(cls, agent: Agent, history: History, judge: Rollouts, data: Transitions) -> Elsewhere:
-        """Summarise an agent after `train_offline(agent, data, oracle=judge)`."""
+        """Summarise an agent after `train_offline(agent, data, oracle=judge)`; plays its last episodes once more."""
         grid, shape = layout(agent)
         returns = history.returns.reshape(len(history.returns), *shape)
-        believed = believed_at_starts(agent, data).reshape(shape)
-        return cls(type(agent).__name__, judge, grid, history.updates, returns, believed)
+        bounds = value_bounds(data.rewards.numpy(), torch.as_tensor(agent.discount).max().item())
+        belief = Belief.of(agent, judge, data)
+        parts = (part.reshape(*shape, *part.shape[1:]) for part in vars(belief).values())
+        return cls(type(agent).__name__, judge, grid, data, bounds, history.updates, returns, Belief(*parts))
 
 
-class ElsewhereFigure(Redrawn):
-    """Learning curves of all settings, one of them in colour, and the returns against the settings.
+class ElsewhereFigure(SweepFigure):
+    """A `SweepFigure` where there are no maps: beliefs of each setting's median seed, `Plane` or `Spread`."""
 
-    Args:
-        setting: of the one hyperparameter that was swept.
-    """
+    kind = EPISODES
 
-    rows = 1
+    def draw_above(self) -> tuple[float, float, dict[str, float]]:
+        """Beliefs; returns lie between those that were seen."""
+        swept, axes, belief = self.sweep, (self.left, self.right), self.sweep.belief
+        seen = np.concatenate([swept.data.episode_returns, swept.returns.ravel(), belief.played.ravel()])
+        limits = seen.min() - 0.06 * np.ptp(seen) - 1e-6, seen.max() + 0.06 * np.ptp(seen) + 1e-6
+        title = "What the median seed believes"
+        if plane_of(swept.data) is not None:
+            self.above = Plane(*axes, swept.data, title, swept.bounds)
+        else:
+            self.above = Spread(*axes, swept.data, title, swept.bounds, limits, style_of(swept.algorithm)["color"])
+        return *limits, {}
 
-    def __init__(
-        self, swept: Elsewhere, setting: dict | None = None, references: dict | None = None, titled: bool = True
-    ) -> None:
-        self.swept, ((name, values),) = swept, swept.grid.items()
-        self.figure, (left, right) = new_figure(1, 2, height=4.0)
-        if titled:
-            self.draw_title()
-        curves = np.moveaxis(swept.returns, 0, 1)  # (settings, evaluations, seeds)
-        for curve in curves:
-            left.plot(swept.updates, interquartile_mean(curve), color="#bbbbbb", linewidth=1)
-        self.curves = [draw_curve(left, swept.updates, curve, swept.algorithm) for curve in curves]
-        draw_settings(right, values, swept.returns[-1], swept.algorithm)
-        self.now = highlight(right, 0)
-        label_axes(left, "Learning (grey: the other settings)", "updates", EPISODES)
-        label_axes(right, "At the end (a dot a seed)", axis_label(name, swept.algorithm))
-        for ax in (left, right):
-            draw_references(ax, references or {})
-        self.show(setting or swept.settings[0])
-        self.settle((), [self.now, *(artist for pair in self.curves for artist in pair)])
+    def show_above(self, here: tuple[int, ...]) -> None:
+        """Bring them to another setting."""
+        belief = self.sweep.belief[here]
+        self.above.show(belief[belief.median])
 
-    def show(self, setting: dict) -> None:
-        """Bring the figure to another setting."""
-        (at,), ((name, value),) = self.swept.index(setting), setting.items()
-        for place, pair in enumerate(self.curves):
-            for artist in pair:
-                artist.set_visible(place == at)
-        self.now.set_x(at - 0.42)
-        returns, believed = self.swept.returns[-1, at], np.median(self.swept.believed[at])
-        middle, low, high = interquartile_mean(returns), returns.min(), returns.max()
-        self.say(
-            f"{self.swept.algorithm}, {name} {label_of(value)}: return {middle:.0f}, {low:.0f} to {high:.0f} over the "
-            f"seeds.\nAt the start it believes {believed:.1f}."
-        )
+    def in_words(self, who: str, here: tuple[int, ...]) -> str:
+        """Two lines on one setting."""
+        returns, believed = self.sweep.returns[-1, *here], np.median(self.sweep.belief.believed_start[here])
+        words = f"return {self.means[-1, *here]:.0f}, {returns.min():.0f} to {returns.max():.0f} over the seeds."
+        return f"{who}: " + f"{words}\n{believes(believed, self.sweep.bounds)}".replace("-", "−")
+
+
+def believes(value: float, bounds: np.ndarray) -> str:
+    """A sentence on the value believed at the start; NaN of an agent without values."""
+    if np.isnan(value):
+        return "It learns no values."
+    (low, high), beyond = bounds, "" if bounds[0] <= value <= bounds[1] else ", which cannot be"
+    return f"At the start it believes {value:.1f}{beyond}: values lie from {low:g} to {high:g}."

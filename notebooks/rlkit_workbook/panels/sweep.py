@@ -25,21 +25,19 @@ class SweepFigure(FourPanels):
         message: two sentences: how well it acts, and whether it knows.
     """
 
+    kind = RETURN
+
     def __init__(
         self, sweep: Sweep, setting: dict[str, float] | None = None, references: dict | None = None, titled: bool = True
     ) -> None:
-        self.sweep, oracle, best = sweep, sweep.judge, sweep.judge.optimal_return
-        setting = sweep.settings[0] if setting is None else setting
+        self.sweep, setting = sweep, sweep.settings[0] if setting is None else setting
         here, (name, values) = sweep.index(setting), next(iter(sweep.grid.items()))
         self.means = interquartile_mean(sweep.returns)  # (evaluations, *settings)
         upright = sum(map(len, map(label_of, values))) > 50  # so many letters do not fit side by side
         super().__init__(*new_figure(2, 2, height=(7.0 if titled else HEIGHT) + upright))
         if titled:
             self.draw_title()
-        learns_values = not np.isnan(sweep.overestimation).any()
-        errors = map_limits(oracle, sweep.overestimation, centred=True) if learns_values else (-1, 1)
-        limits = map_limits(oracle, sweep.values)
-        self.maps = Maps(self.left, self.right, oracle, sweep.algorithm, learns_values, limits, errors)
+        low, high, known = self.draw_above()
         joined = {"linestyle": "none"} if isinstance(values[0], str) else {}  # between names there is nothing
         self.draw_seeds(self.below, values, sweep.returns[-1, :, *here[1:]], sweep.algorithm, here[0], **joined)
         self.draw_way(self.beside, sweep.updates_at(here), sweep.returns[:, *here], sweep.algorithm)
@@ -47,23 +45,39 @@ class SweepFigure(FourPanels):
             self.below.tick_params(axis="x", labelrotation=90, labelsize=7.5)
         if sweep.updates.ndim > 1:
             self.beside.set_xlim(0, 1.05 * sweep.updates.max())
-        label_axes(self.below, f"How the return depends on {name}", axis_label(name, sweep.algorithm), RETURN)
-        label_axes(self.beside, "How it learnt at this setting", "updates", RETURN)
+        label_axes(self.below, f"How the return depends on {name}", axis_label(name, sweep.algorithm), self.kind)
+        label_axes(self.beside, "How it learnt at this setting", "updates", self.kind)
         for ax in (self.below, self.beside):
-            ax.set_ylim(sweep.returns.min() - 0.06 * (best - sweep.returns.min()), 0.9 * best)
-            draw_references(ax, {"J*": best} | (references or {}))
+            ax.set_ylim(low, high)
+            draw_references(ax, known | (references or {}))
         self.show(setting)
         self.settle_panels()
+
+    def draw_above(self) -> tuple[float, float, dict[str, float]]:
+        """The two panels above; between which returns those below lie, and what to hold these against."""
+        sweep, best, worst = self.sweep, self.sweep.judge.optimal_return, self.sweep.returns.min()
+        learns_values = not np.isnan(sweep.overestimation).any()
+        errors = map_limits(sweep.judge, sweep.overestimation, centred=True) if learns_values else (-1, 1)
+        limits = map_limits(sweep.judge, sweep.values)
+        self.above = Maps(self.left, self.right, sweep.judge, sweep.algorithm, learns_values, limits, errors)
+        return worst - 0.06 * (best - worst), 0.9 * best, {"J*": best}
+
+    def show_above(self, here: tuple[int, ...]) -> None:
+        """Bring them to another setting."""
+        self.above.show(self.sweep.values[here], self.sweep.policy[here], self.sweep.overestimation[here])
+
+    def in_words(self, who: str, here: tuple[int, ...]) -> str:
+        """Two lines on one setting."""
+        starts = np.median(self.sweep.believed_start[here]), np.median(self.sweep.true_start[here])
+        return in_words(who, self.sweep.judge, self.means[-1, *here], *starts)
 
     def show(self, setting: dict[str, float]) -> Figure:
         """Bring the figure to another setting of the sweep, {"alpha": 1.0}."""
         sweep, here = self.sweep, self.sweep.index(setting)
-        self.maps.show(sweep.values[here], sweep.policy[here], sweep.overestimation[here])
+        self.show_above(here)
         self.move_box(here[0])
         column = sweep.returns[-1, :, *here[1:]]
         self.show_seeds(column, self.means[-1, :, *here[1:]], bootstrap_interval(column))
         self.show_way(sweep.updates_at(here), self.means[:, *here], bootstrap_interval(sweep.returns[:, *here]))
-        starts = np.median(sweep.believed_start[here]), np.median(sweep.true_start[here])
-        who = f"{sweep.algorithm}, {setting_in_words(setting)}"
-        self.say(in_words(who, sweep.judge, self.means[-1, *here], *starts))
+        self.say(self.in_words(f"{sweep.algorithm}, {setting_in_words(setting)}", here))
         return self.figure

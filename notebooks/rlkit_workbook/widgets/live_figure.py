@@ -11,7 +11,7 @@ from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots.curves import draw_curve, draw_references, draw_settings
 from rlkit_mini.plots.maps import map_limits
 from rlkit_mini.plots.style import INK, RETURN, label_axes, style_of
-from rlkit_workbook.panels.elsewhere import EPISODES, Plane, Spread, plane_of, value_bounds
+from rlkit_workbook.panels.elsewhere import EPISODES, Plane, Spread, believes, plane_of, value_bounds
 from rlkit_workbook.panels.four import FourPanels, Maps
 from rlkit_workbook.panels.redrawn import fixed_figure, in_words
 from rlkit_workbook.widgets.live import Run
@@ -118,14 +118,9 @@ def run_in_words(run: Run, total: int) -> str:
     name, judged, acts = f"{run.settings}, {run.done:,} of {total:,} updates", run.judged, run.means[-1]
     if isinstance(run.oracle, Oracle):
         return in_words(name, run.oracle, acts, judged.believed_start, judged.true_start)
-    low, high = bounds_of(run)
-    believes = "It learns no values."
-    if not np.isnan(judged.believed_start):
-        beyond = "" if low <= judged.believed_start <= high else ", which cannot be"
-        believes = f"At the start it believes {judged.believed_start:.1f}{beyond}: values lie from {low:g} to {high:g}."
     known = "" if np.isnan(run.behaviour) else f", where the data's got {run.behaviour:.1f}"
-    words = f"return {acts:.1f} in real episodes{known}.\n{believes}".replace("-", "−")
-    return f"{name}: {words}"
+    knows = believes(judged.believed_start, bounds_of(run))
+    return f"{name}: " + f"return {acts:.1f} in real episodes{known}.\n{knows}".replace("-", "−")
 
 
 def judge_in_words(run: Run) -> str:
