@@ -20,17 +20,17 @@ def test_scales_and_size_stay_while_the_sweep_moves_and_the_data_does_not():
 
     def frame():
         return (
-            drawn.maps.values.get_clim(),
-            drawn.maps.wrong.get_clim(),
+            drawn.above.values.get_clim(),
+            drawn.above.wrong.get_clim(),
             [(ax.get_position().bounds, ax.get_xlim(), ax.get_ylim()) for ax in drawn.figure.axes],
             tuple(drawn.figure.get_size_inches()),
         )
 
-    before, shown = frame(), np.array(drawn.maps.values.get_array())
+    before, shown = frame(), np.array(drawn.above.values.get_array())
     drawn.show({"alpha": 1.0})
     drawn.to_pixels()
     assert frame() == before
-    assert not np.array_equal(shown, drawn.maps.values.get_array(), equal_nan=True)
+    assert not np.array_equal(shown, drawn.above.values.get_array(), equal_nan=True)
 
 
 @pytest.mark.parametrize("sweep", [tiny_sweep, tiny_square])
