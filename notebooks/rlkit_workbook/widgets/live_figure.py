@@ -32,7 +32,7 @@ class LiveFigure(FourPanels):
 
     def __init__(self, run: Run, total: int, pins: Sequence[Run] = ()) -> None:
         self.settings, self.total, self.limits = run.settings, total, limits_of(run, pins)
-        margins = {"left": 0.085, "right": 0.86, "bottom": 0.08, "top": 0.95, "wspace": 0.62, "hspace": 0.38}
+        margins = {"left": 0.085, "right": 0.85, "bottom": 0.08, "top": 0.95, "wspace": 0.7, "hspace": 0.38}
         super().__init__(*fixed_figure(2, 2, height=6.6, **margins))
         self._draw_above(run)
         for number, pin in enumerate(pins, start=1):
