@@ -23,7 +23,7 @@ class Setting(NamedTuple):
         whole: whether only integers are meant.
         steps: the values that a slider offers, evenly spaced to the eye; whoever wants another one types it.
         meaning: in a few words.
-        sign: its letter in the papers; where they differ, by algorithm.
+        sign: its letter; where algorithms differ, of each.
     """
 
     range: str
@@ -40,7 +40,7 @@ EXPECTILES = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99)
 RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1)
 BATCHES = (8, 16, 32, 64, 128, 256, 512)
 PERIODS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-TEMPERATURE = {"CQL": "T", "AWAC": "λ", "IQL": "1/β"}  # what divides, in each paper's letters
+TEMPERATURE = {"CQL": "T", "AWAC": "λ", "IQL": "T"}  # what divides; IQL's paper has 1/β, here β is the behaviour
 
 SETTINGS = {
     "alpha": Setting("[0, inf)", swept=True, steps=(0, *WEIGHTS), meaning="weight of the penalty", sign="α"),
@@ -65,7 +65,7 @@ def is_swept(name: str) -> bool:
 
 
 def sign_of(name: str, algorithm: str) -> str:
-    """The letter that the algorithm's paper has for a setting; empty where there is none."""
+    """The letter that a setting has in an algorithm's equations; empty where there is none."""
     sign = SETTINGS[name].sign if name in SETTINGS else ""
     return sign if isinstance(sign, str) else sign.get(algorithm, "")
 

@@ -25,8 +25,8 @@ def test_what_a_slider_offers_ascends_within_the_range(name):
     assert [checked(name, step) for step in steps] == list(steps)
 
 
-def test_an_axis_has_the_letter_of_its_algorithms_paper():
-    assert [setting_label("temperature", name).split()[1] for name in ("CQL", "AWAC", "IQL")] == ["T", "λ", "1/β"]
+def test_an_axis_has_the_letter_of_its_algorithms_equations():
+    assert [setting_label("temperature", name).split()[1] for name in ("CQL", "AWAC", "IQL")] == ["T", "λ", "T"]
     assert setting_label("temperature") == "temperature (divides)"
     assert setting_label("alpha", "CQL") == "alpha α (weight of the penalty)"
     assert setting_label("learning_rate", "DQN") == "learning rate (Adam)"

@@ -85,8 +85,8 @@ def test_every_data_set_is_of_one_kind():
     kinds = {name: kind_of(name) for maze in GALLERY_MAZES for name in GROUPS[maze][1]}
     assert set(kinds.values()) == set(KINDS)
     assert kinds["pointmass/hard-near-expert-v0"] == kinds["walked/hard-0.6"] == "noisy expert"
-    assert kinds["pointmass/medium-rnd-1000-v0"] == kinds["pointmass/easy-rnd-v0"] == "explorer"
-    assert kinds["pointmass/hard-random-v0"] == "explorer"
+    assert kinds["pointmass/medium-rnd-1000-v0"] == kinds["pointmass/easy-rnd-v0"] == "explorer, or 10,000 random"
+    assert kinds["pointmass/hard-random-v0"] == "explorer, or 10,000 random"
     assert kinds["walked/easy-1"] == kinds["drawn/medium-0-1"] == "1,000 random actions"
     assert kinds["drawn/medium-1-0"] == kinds["drawn/medium-0-0.3"] == "drawn, optimal or noisy"
 

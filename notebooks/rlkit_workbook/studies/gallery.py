@@ -83,7 +83,7 @@ def make_gallery(
         np.savez_compressed(part, **arrays)
 
 
-KINDS = ("noisy expert", "drawn, optimal or noisy", "lazy guide", "explorer", "1,000 random actions")
+KINDS = ("noisy expert", "drawn, optimal or noisy", "lazy guide", "explorer, or 10,000 random", "1,000 random actions")
 
 
 def kind_of(dataset: str) -> str:
@@ -93,7 +93,7 @@ def kind_of(dataset: str) -> str:
         if name.endswith("-1"):
             return "1,000 random actions"
         return "drawn, optimal or noisy" if family == "drawn" else "noisy expert"
-    return "noisy expert" if "expert" in name else "lazy guide" if "lazy" in name else "explorer"
+    return "noisy expert" if "expert" in name else "lazy guide" if "lazy" in name else "explorer, or 10,000 random"
 
 
 def gallery_scores(gallery: Mapping[str, Sweep], algorithm: str) -> tuple[list[str], np.ndarray]:
