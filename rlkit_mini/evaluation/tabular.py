@@ -121,6 +121,16 @@ class EmpiricalMDP:
 
     def solve_iql(self, expectile: float, unseen: float) -> np.ndarray:
         """IQL's fixed point: V(c) is the expectile of Q(c, a) over the data's actions, Q the backup of V."""
+        return self.backup(self._expectiles(expectile, unseen), unseen)
+
+    def iql_actor(self, expectile: float, unseen: float, temperature: float, max_weight: float = 100.0) -> np.ndarray:
+        """What IQL's actor clones at that fixed point: beta min(exp(A / T), max_weight), (cells, actions)."""
+        values = self._expectiles(expectile, unseen)
+        advantages = self.backup(values, unseen) - values[:, None]
+        return self.behaviour * np.exp(np.minimum(advantages / temperature, np.log(max_weight)))
+
+    def _expectiles(self, expectile: float, unseen: float) -> np.ndarray:
+        """IQL's V (cells,)."""
         seen, behaviour = self.counts.sum(axis=1) > 0, self.behaviour
         values = np.full(len(behaviour), float(unseen))
         for _ in range(ITERATIONS):
@@ -129,7 +139,7 @@ class EmpiricalMDP:
                 weights = behaviour * np.where(q_values < values[:, None], 1 - expectile, expectile)
                 average = (weights * q_values).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-12)
                 values = np.where(seen, average, unseen)
-        return self.backup(values, unseen)
+        return values
 
     def support(self, first: np.ndarray, policy: np.ndarray) -> np.ndarray:
         """What a value is made of: discounted weights (cells, actions) of all pairs, where a path ends without data.
@@ -146,7 +156,10 @@ class EmpiricalMDP:
         return first + visits[:, None] * policy
 
     def exact_return(self, q_values: np.ndarray, oracle: Oracle) -> float:
-        """The true return of the policy that is greedy on Q (half-cells, actions); ties are drawn at random."""
+        """The true return of the policy that is greedy on Q, or on an actor's shares, (half-cells, actions).
+
+        Ties are drawn at random.
+        """
         best = np.isclose(q_values, q_values.max(axis=1, keepdims=True), rtol=0, atol=1e-9)
         policy = best / best.sum(axis=1, keepdims=True)
         return float(oracle.evaluate(policy[half_cells(oracle.maze, oracle.observations)]).episode_return)

@@ -8,6 +8,7 @@ from scipy.special import logsumexp
 
 from rlkit_mini import MAZES, Oracle
 from rlkit_mini.agents import BC, DQN
+from rlkit_mini.agents.awac import advantage_weights
 from rlkit_mini.evaluation.tabular import EmpiricalMDP, fqe_backup, half_cell_policy, share_untried, times_tried
 from rlkit_mini.mazes import half_cells
 from rlkit_workbook.studies.ablations import independent_steps
@@ -132,6 +133,15 @@ def test_iql_grows_with_its_expectile_and_values_are_expectiles(chain):
         cell = np.flatnonzero((high == q_values).all(axis=1))[0]
         entering = chain.next_cells[..., cell] == 1  # pairs that surely lead there
         np.testing.assert_allclose(high[entering], chain.rewards[entering] + 0.9 * value, atol=1e-4)
+
+
+def test_iqls_actor_is_the_behaviour_weighted_as_the_agent_weighs(chain):
+    np.testing.assert_allclose(chain.iql_actor(0.7, FLOOR, temperature=1e9), chain.behaviour)
+    greedy = chain.iql_actor(0.7, FLOOR, temperature=0.01, max_weight=np.inf).argmax(axis=1)
+    assert greedy.tolist() == chain.solve_iql(0.7, FLOOR).argmax(axis=1).tolist()
+    behaviours_values = (chain.behaviour * behaviours_q(chain)).sum(axis=1, keepdims=True)  # at expectile one half
+    weights = advantage_weights(torch.tensor(behaviours_q(chain) - behaviours_values), 0.1, max_weight=1.5)
+    np.testing.assert_allclose(chain.iql_actor(0.5, FLOOR, 0.1, 1.5), chain.behaviour * weights.numpy(), atol=1e-6)
 
 
 def test_cql_with_alpha_zero_is_q_learning(chain):
