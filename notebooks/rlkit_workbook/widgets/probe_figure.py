@@ -110,7 +110,7 @@ def draw_probe(oracle: Oracle, data: Transitions, place, judged: Judgement | Non
     right.grid(axis="x", color="#e8e8e8")
     label_axes(left, "What carries the value" if carried else "The place")
     label_axes(middle, "Tried there", "times in the data")
-    words = "Believed and true" if "believed" in facts else "No beliefs, only truth"
+    words = "Believed and true" if "believed" in facts else "The truth"
     label_axes(right, words, "value (discounted)")
     right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8.5, labelcolor=INK, frameon=False)
     return figure, left
