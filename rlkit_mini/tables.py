@@ -131,8 +131,8 @@ def agent_row(label: str, judged: Judgement) -> dict[str, str]:
         "agent": label,
         "return: IQM [95% interval]": with_interval(returns),
         "worst seed": f"{returns.min():.1f}",
-        "believed value at start": "–" if np.isnan(believed) else f"{believed:.1f}",
-        "true value": f"{np.median(judged.true_start):.1f}",
+        "believed at start (median)": "–" if np.isnan(believed) else f"{believed:.1f}",
+        "true (median)": f"{np.median(judged.true_start):.1f}",
     }
 
 

@@ -21,7 +21,7 @@ def test_an_agents_row_holds_its_returns_and_its_belief_at_the_start():
     assert row["agent"] == "CQL"
     assert row["worst seed"] == f"{min(returns):.1f}"
     assert float(row["return: IQM [95% interval]"].split()[0]) == pytest.approx(np.mean(sorted(returns)[1:3]), abs=0.05)
-    assert float(row["believed value at start"]) == pytest.approx(float(np.median(believed)), abs=0.1)
+    assert float(row["believed at start (median)"]) == pytest.approx(float(np.median(believed)), abs=0.1)
 
 
 def test_a_clone_believes_nothing_and_has_a_row_more_where_its_actions_are_drawn():
@@ -30,11 +30,11 @@ def test_a_clone_believes_nothing_and_has_a_row_more_where_its_actions_are_drawn
     train_offline(clone, tiny_data(), 100, progress=False)
     greedy, sampled = agent_rows("BC", clone, oracle)
     assert (greedy["agent"], sampled["agent"]) == ("BC, greedy", "BC, sampled")
-    assert greedy["believed value at start"] == sampled["believed value at start"] == "–"
+    assert greedy["believed at start (median)"] == sampled["believed at start (median)"] == "–"
     for row, way in ((greedy, True), (sampled, False)):
         returns = oracle.evaluate(lambda places, way=way: clone.policy(places, greedy=way)).episode_return
         assert row["worst seed"] == f"{returns.min():.1f}"
-        assert -20 <= float(row["true value"]) <= 0, "a discounted value of at most -1 a step"
+        assert -20 <= float(row["true (median)"]) <= 0, "a discounted value of at most -1 a step"
 
 
 def test_references_are_the_optimum_the_data_and_chance():

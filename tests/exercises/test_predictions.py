@@ -28,8 +28,8 @@ def test_a_prediction_is_kept_and_told_beside_the_truth(capsys):
 
 def test_without_a_prediction_the_truth_is_told_all_the_same(capsys):
     predict("lazy_clone")
-    reveal("lazy_clone", "It does worse: it stays for ever")
-    assert capsys.readouterr().out == "You made no prediction. The truth: It does worse: it stays for ever.\n"
+    reveal("lazy_clone", "It does worse: it mostly stays")
+    assert capsys.readouterr().out == "You made no prediction. The truth: It does worse: it mostly stays.\n"
 
 
 @pytest.mark.parametrize("name", PREDICTIONS)
