@@ -314,7 +314,7 @@ def draw_build(kind: type, agent: Agent, data: Transitions, oracle: Oracle, upda
         policy, q_values = np.eye(5)[mine.act(places).numpy()], mine.critic(places).numpy()
     theirs = Judgement.at_centres(agent, oracle)
     yours, median = Judgement(oracle, policy, q_values), theirs[theirs.median]
-    shown = {"Yours (one seed)": yours, f"The workbook's (median of {len(theirs.returns)})": median}
+    shown = {"Yours (one seed)": yours, "The workbook's": median}
     figure, axes = new_figure(1, 2, height=4.2)
     limits = map_limits(oracle, *(judged.believed for judged in shown.values()))
     for ax, (label, judged) in zip(axes, shown.items(), strict=True):
