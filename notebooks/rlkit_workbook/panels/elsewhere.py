@@ -193,7 +193,8 @@ class ElsewhereFigure(SweepFigure):
         """Beliefs; returns lie between those that were seen."""
         swept, axes, belief = self.sweep, (self.left, self.right), self.sweep.belief
         seen = np.concatenate([swept.data.episode_returns, swept.returns.ravel(), belief.played.ravel()])
-        limits = seen.min() - 0.06 * np.ptp(seen) - 1e-6, seen.max() + 0.06 * np.ptp(seen) + 1e-6
+        margin = 0.06 * np.ptp(seen) + 1e-6
+        limits = seen.min() - margin, seen.max() + margin
         title = "What the median seed believes"
         if plane_of(swept.data) is not None:
             self.above = Plane(*axes, swept.data, title, swept.bounds)
@@ -217,5 +218,6 @@ def believes(value: float, bounds: np.ndarray) -> str:
     """A sentence on the value believed at the start; NaN of an agent without values."""
     if np.isnan(value):
         return "It learns no values."
-    (low, high), beyond = bounds, "" if bounds[0] <= value <= bounds[1] else ", which cannot be"
+    low, high = bounds
+    beyond = "" if low <= value <= high else ", which cannot be"
     return f"At the start it believes {value:.1f}{beyond}: values lie from {low:g} to {high:g}."

@@ -23,6 +23,7 @@ class SweepFigure(FourPanels):
     Attributes:
         figure: 9 x 7 inches, or 5.8 where the message stands elsewhere.
         message: two sentences: how well it acts, and whether it knows.
+        kind: what the axes of returns say.
     """
 
     kind = RETURN
