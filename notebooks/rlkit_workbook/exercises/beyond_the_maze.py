@@ -13,11 +13,6 @@ def usable_steps(terminations, truncations):
     return terminations | followed
 
 
-def _bounds(of):
-    """An answer that is made of the rewards, the discount and the rewards with the 0 of an episode's end."""
-    return lambda rewards, discount: of(rewards, discount, np.append(rewards, 0.0))
-
-
 def _ends(r):
     return array([r.min(), r.max()])
 
@@ -44,18 +39,18 @@ EXERCISES = [
         },
         inputs=lambda d: (d.values("steps"), d.number(0, 0.999, usual=(0.3, 0.95))),
         misconceptions={
-            "no_end": _bounds(lambda r, g, _: _ends(r) / (1 - g)),
-            "one_step": _bounds(lambda r, g, stopped: _ends(stopped)),
-            "the_mean": _bounds(lambda r, g, _: np.full(2, r.mean() / (1 - g))),
-            "added_up": _bounds(lambda r, g, _: array([r[r < 0].sum(), r[r > 0].sum()])),
-            "these_steps_only": _bounds(lambda r, g, stopped: _ends(stopped) * (1 - g ** len(r)) / (1 - g)),
-            "without_the_first": _bounds(lambda r, g, stopped: _ends(stopped) * g / (1 - g)),
-            "multiplied": _bounds(lambda r, g, stopped: _ends(stopped) * (1 - g)),
-            "exchanged": _bounds(lambda r, g, stopped: _ends(stopped)[::-1] / (1 - g)),
-            "symmetric": _bounds(lambda r, g, _: array([-1, 1]) * abs(r).max() / (1 - g)),
-            "lowest_zero": _bounds(lambda r, g, stopped: array([0, stopped.max()]) / (1 - g)),
-            "lowest_zero_and_no_end": _bounds(lambda r, g, _: array([0, r.max()]) / (1 - g)),
-            "highest_zero": _bounds(lambda r, g, stopped: array([stopped.min(), 0]) / (1 - g)),
+            "no_end": lambda r, g: _ends(r) / (1 - g),
+            "one_step": lambda r, g: value_bounds(r, 0),
+            "the_mean": lambda r, g: np.full(2, r.mean() / (1 - g)),
+            "added_up": lambda r, g: array([r[r < 0].sum(), r[r > 0].sum()]),
+            "these_steps_only": lambda r, g: value_bounds(r, g) * (1 - g ** len(r)),
+            "without_the_first": lambda r, g: value_bounds(r, g) * g,
+            "multiplied": lambda r, g: value_bounds(r, 0) * (1 - g),
+            "exchanged": lambda r, g: value_bounds(r, g)[::-1],
+            "symmetric": lambda r, g: array([-1, 1]) * abs(r).max() / (1 - g),
+            "lowest_zero": lambda r, g: array([0, 1]) * value_bounds(r, g),
+            "lowest_zero_and_no_end": lambda r, g: array([0, r.max()]) / (1 - g),
+            "highest_zero": lambda r, g: array([1, 0]) * value_bounds(r, g),
         },
     ),
     Exercise(

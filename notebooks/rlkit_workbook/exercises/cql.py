@@ -16,11 +16,6 @@ def penalty_gradient(q_values, actions, temperature=1.0):
     return policy - nn.functional.one_hot(actions, q_values.shape[-1])
 
 
-def _axis_1(q_values, actions, temperature):
-    soft_maximum = temperature * logsumexp(q_values / temperature, 1)
-    return soft_maximum - q_values.gather(1, actions.unsqueeze(-1)).squeeze(-1)
-
-
 def _marked(actions, q_values):
     return nn.functional.one_hot(actions, q_values.shape[-1])
 
@@ -62,7 +57,7 @@ EXERCISES = [
             "blog_data_action": lambda q, a, t: random_action_against_data(q, a, t).mean(),
             "blog_all_actions": lambda q, a, t: random_action_against_all(q, a, t).mean(),
             "one_number": lambda q, a, t: (t * logsumexp(q / t, -1) - value_of_action(q, a)).mean(),
-            "axis_1": _axis_1,
+            "axis_1": lambda q, a, t: t * logsumexp(q / t, 1) - q.gather(1, a.unsqueeze(-1)).squeeze(-1),
             "sign_error": lambda q, a, t: value_of_action(q, a) - t * logsumexp(q / t, -1),
             "overflow": lambda q, a, t: t * (q / t).exp().sum(-1).log() - value_of_action(q, a),
         },

@@ -25,17 +25,6 @@ def _missed(p, n):
     return (1 - p) ** n
 
 
-def _knobs(places=None, actions=None):
-    """The joint distribution with its places or its actions changed."""
-
-    def of(path, free, best, q, p):
-        here = places(path, free, q) if places else (1 - q) * path + q * free
-        there = actions(best, p) if actions else (1 - p) * best + p / best.shape[1]
-        return here[:, None] * there
-
-    return of
-
-
 def _drawn_parts(draw):
     path, optimal = draw.distribution("places"), draw.distribution("places actions")
     return path, draw.distribution("places"), optimal, draw.number(0, 1), draw.number(0, 1)
@@ -90,12 +79,14 @@ EXERCISES = [
             "one_coin": lambda path, free, best, q, p: (
                 (1 - q) * path[:, None] * best + q * free[:, None] / best.shape[1]
             ),
-            "another_action": _knobs(actions=lambda best, p: (1 - p) * best + p * (1 - best) / (best.shape[1] - 1)),
+            "another_action": lambda path, free, best, q, p: two_knobs(
+                path, free, (1 - p) * best + p * (1 - best) / (best.shape[1] - 1), q, 0
+            ),
             "policy_only": lambda path, free, best, q, p: (1 - p) * best + p / best.shape[1],
-            "no_random_places": _knobs(places=lambda path, free, q: path),
-            "no_random_actions": _knobs(actions=lambda best, p: best),
-            "not_divided": _knobs(actions=lambda best, p: (1 - p) * best + p),
-            "added": _knobs(lambda path, free, q: path + q * free, lambda best, p: best + p / best.shape[1]),
+            "no_random_places": lambda path, free, best, q, p: two_knobs(path, free, best, 0, p),
+            "no_random_actions": lambda path, free, best, q, p: two_knobs(path, free, best, q, 0),
+            "not_divided": lambda path, free, best, q, p: two_knobs(path, free, (1 - p) * best + p, q, 0),
+            "added": lambda path, free, best, q, p: (path + q * free)[:, None] * (best + p / best.shape[1]),
             "transposed": lambda *x: two_knobs(*x).T,
         },
     ),

@@ -27,10 +27,6 @@ def _first(uniforms, size=None):
     return np.arange(batch) < (batch // 2 if size is None else size)
 
 
-def _one_kind(uniforms, n_offline, n_online, new):
-    return n_offline * new + uniform_indices(uniforms, 0 if new else n_offline, n_online if new else 0)
-
-
 def _drawn_minibatch(draw):
     """Numbers u of which some are at the ends of [0, 1); one kind of transitions may be missing."""
     uniforms = draw.rng.random(draw.shape("members batch")).round(3)
@@ -61,8 +57,8 @@ EXERCISES = [
             "not_behind_and_one_kind_forgotten": lambda u, g, c: np.floor(np.where(_first(u), u * g, u * c)),
             "not_integers_and_one_kind_forgotten": lambda u, g, c: np.where(_first(u), u * g, g + u * c),
             "not_integers_not_behind_and_one_kind_forgotten": lambda u, g, c: np.where(_first(u), u * g, u * c),
-            "collected_only": lambda u, g, c: _one_kind(u, g, c, new=bool(c)),
-            "given_only": lambda u, g, c: _one_kind(u, g, c, new=not g),
+            "collected_only": lambda u, g, c: g + uniform_indices(u, 0, c) if c else uniform_indices(u, g, 0),
+            "given_only": lambda u, g, c: uniform_indices(u, g or c, 0),
             "larger_half_given": lambda u, *n: _mixed(_first(u, (u.shape[-1] + 1) // 2), u, *n),
             "interleaved": lambda u, *n: _mixed(np.arange(u.shape[-1]) % 2 == 0, u, *n),
             "rest_from_all": lambda u, g, c: uniform_indices(u, g, ~_first(u) * c),

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import tensor, where
+from torch import tensor
 
 from rlkit_mini.agents.iql import expectile_loss
 from rlkit_workbook.exercises.awac import BEHAVIOUR, DETERMINISTIC, NARROW, POLICY, masked
@@ -51,15 +50,6 @@ def _reweighed(values, tau, times):
     return v
 
 
-def _least_loss(values, tau):
-    u = values - expectile(values, tau)
-    return (np.abs(tau - (u < 0)) * u**2).sum()
-
-
-def _asymmetric(u, tau):
-    return where(u < 0, 1 - tau, tau * torch.ones_like(u))
-
-
 def _divergence(policy, behaviour, f):
     return (behaviour * f(policy / behaviour)).sum(-1, keepdims=True)
 
@@ -100,7 +90,7 @@ EXERCISES = [
             "interpolated": lambda x, t: (1 - t) * x.min() + t * x.max(),
             "mean_to_maximum": lambda x, t: x.mean() + (2 * t - 1) * (x.max() - x.mean()),
             "weights_not_normalised": lambda x, t: (np.where(x < x.mean(), 1 - t, t) * x).mean(),
-            "loss_returned": _least_loss,
+            "loss_returned": lambda x, t: expectile_loss(tensor(x - expectile(x, t)), t).sum(),
         },
     ),
     Exercise(
@@ -115,20 +105,20 @@ EXERCISES = [
             "a population, one expectile per member": (DIFFERENCES, tensor([[0.9], [0.5]])),
         },
         misconceptions={
-            "reversed": lambda u, t: _asymmetric(-u, t) * u**2,
-            "quantile_loss": lambda u, t: _asymmetric(u, t) * u.abs(),
+            "reversed": lambda u, t: expectile_loss(-u, t),
+            "quantile_loss": lambda u, t: (t - (u < 0).float()) * u,
             "square": lambda u, t: u**2,
             "half_square": lambda u, t: u**2 / 2,
             "one_weight": lambda u, t: t * u**2,
             "only_above": lambda u, t: t * u.clamp(min=0) ** 2,
             "no_absolute_value": lambda u, t: (t - (u < 0).float()) * u**2,
-            "weight_squared": lambda u, t: (_asymmetric(u, t) * u) ** 2,
-            "halved": lambda u, t: _asymmetric(u, t) * u**2 / 2,
-            "doubled": lambda u, t: 2 * _asymmetric(u, t) * u**2,
-            "one_number": lambda u, t: (_asymmetric(u, t) * u**2).mean(),
-            "reversed_one_number": lambda u, t: (_asymmetric(-u, t) * u**2).mean(),
-            "summed": lambda u, t: (_asymmetric(u, t) * u**2).sum(),
-            "batch_mean": lambda u, t: (_asymmetric(u, t) * u**2).mean(-1),
+            "weight_squared": lambda u, t: ((t - (u < 0).float()) * u) ** 2,
+            "halved": lambda u, t: expectile_loss(u, t) / 2,
+            "doubled": lambda u, t: 2 * expectile_loss(u, t),
+            "one_number": lambda u, t: expectile_loss(u, t).mean(),
+            "reversed_one_number": lambda u, t: expectile_loss(-u, t).mean(),
+            "summed": lambda u, t: expectile_loss(u, t).sum(),
+            "batch_mean": lambda u, t: expectile_loss(u, t).mean(-1),
         },
     ),
     Exercise(

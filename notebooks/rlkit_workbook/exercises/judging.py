@@ -25,26 +25,8 @@ def _quantiles(means, low=0.025, high=0.975):
     return np.quantile(means, [low, high])
 
 
-def _normal(a, b, picks):
-    difference = a - b
-    return difference.mean() + array([-1.96, 1.96]) * difference.std(ddof=1) / np.sqrt(len(difference))
-
-
-def _normal_of_means(a, b, picks):
-    means = (a - b)[picks].mean(-1)
-    return means.mean() + array([-1.96, 1.96]) * means.std()
-
-
-def _fqe(q, c, a, r, n, m, p, d, *, values=None, mask=True, unseen=None, total=False, last=False, shift=False):
-    """The backup with one thing changed."""
-    ahead = (p * q).sum(1) if values is None else values(q, p)
-    y = r + d * (1 - m if mask else np.ones_like(r)) * ahead[c if shift else n]
-    counts, sums, ends = np.zeros(q.shape), np.zeros(q.shape), np.zeros(q.shape)
-    np.add.at(counts, (c, a), 1)
-    np.add.at(sums, (c, a), y)
-    ends[c, a] = y
-    filled = ends if last else sums / (1 if total else np.maximum(counts, 1))
-    return np.where(counts > 0, filled, q if unseen is None else unseen)
+def _normal(mean, deviation):
+    return mean + array([-1.96, 1.96]) * deviation
 
 
 def _changed(bonus):
@@ -95,21 +77,23 @@ STEPS = [(0, 0, -1.0, 1, 0.0), (0, 1, -1.0, 2, 0.0), (1, 1, -1.0, 0, 0.0), (2, 0
 EVEN, ONE_WAY = array([[0.5, 0.5]] * 3), array([[1.0, 0.0], [1.0, 0.0], [0.5, 0.5]])  # from state 1 to 2, or never
 
 
-def _in_place(q_values, cells, actions, rewards, next_cells, terminations, policy, discount):
-    q = np.array(q_values, dtype=np.float64)
-    for c, a in sorted(set(zip(cells.tolist(), actions.tolist(), strict=True))):
-        here = (cells == c) & (actions == a)
-        next_values = (policy * q)[next_cells[here]].sum(-1)
-        q[c, a] = (rewards[here] + discount * (1 - terminations[here]) * next_values).mean()
-    return q
+def _best(values):
+    return np.eye(values.shape[1])[values.argmax(1)]
 
 
-def _per_cell(q_values, cells, actions, *others):
-    """Every step of a cell counts for each action that was tried there."""
-    pairs = sorted(set(zip(cells.tolist(), actions.tolist(), strict=True)))
-    q = np.array(q_values)
-    for c, a in pairs:
-        q[c, a] = _fqe(q_values, cells, np.full_like(actions, a), *others)[c, a]
+def _counts(q_values, cells, actions):
+    return np.bincount(cells * q_values.shape[1] + actions, minlength=q_values.size).reshape(q_values.shape)
+
+
+def _first_step(q, c, a, r, n, m, p, d):
+    _, first = np.unique(c * q.shape[1] + a, return_index=True)
+    return fqe_backup(q, *(column[first] for column in (c, a, r, n, m)), p, d)
+
+
+def _in_place(q, c, a, r, n, m, p, d):
+    for cell, action in sorted(set(zip(c, a, strict=True))):
+        here = (c == cell) & (a == action)
+        q = fqe_backup(q, *(column[here] for column in (c, a, r, n, m)), p, d)
     return q
 
 
@@ -128,14 +112,14 @@ EXERCISES = [
             "ninety_percent": lambda a, b, p: _quantiles((a - b)[p].mean(-1), 0.05, 0.95),
             "of_the_differences": lambda a, b, p: _quantiles((a - b)[p]),
             "not_resampled": lambda a, b, p: _quantiles(a - b),
-            "normal": _normal,
+            "normal": lambda a, b, p: _normal((a - b).mean(), (a - b).std(ddof=1) / np.sqrt(len(a))),
             "medians": lambda a, b, p: _quantiles(np.median((a - b)[p], -1)),
             "axis_0": lambda a, b, p: _quantiles((a - b)[p].mean(0)),
             "range": lambda a, b, p: _quantiles((a - b)[p].mean(-1), 0, 1),
             "percentiles": lambda a, b, p: np.percentile((a - b)[p].mean(-1), [0.025, 0.975]),
             "high_first": lambda a, b, p: _quantiles((a - b)[p].mean(-1), 0.975, 0.025),
             "two_intervals": lambda a, b, p: _quantiles(a[p].mean(-1)) - _quantiles(b[p].mean(-1)),
-            "deviation_of_means": _normal_of_means,
+            "deviation_of_means": lambda a, b, p: _normal((a - b)[p].mean(), (a - b)[p].mean(-1).std()),
         },
     ),
     Exercise(
@@ -177,21 +161,21 @@ EXERCISES = [
             "a small data set": (Q, *_columns(*STEPS), POLICY, 0.9),
         },
         misconceptions={
-            "no_mask": lambda *x: _fqe(*x, mask=False),
-            "mask_inverted": lambda *x: _fqe(*x[:5], 1 - x[5], *x[6:]),
-            "reward_masked": lambda *x: _fqe(*x[:3], x[3] * (1 - x[5]), *x[4:]),
-            "first_step": lambda *x: _fqe(x[0], *(column[::-1] for column in x[1:6]), *x[6:], last=True),
-            "per_cell": _per_cell,
+            "no_mask": lambda q, c, a, r, n, m, p, d: fqe_backup(q, c, a, r, n, 0, p, d),
+            "mask_inverted": lambda q, c, a, r, n, m, p, d: fqe_backup(q, c, a, r, n, 1 - m, p, d),
+            "reward_masked": lambda q, c, a, r, n, m, p, d: fqe_backup(q, c, a, r * (1 - m), n, m, p, d),
+            "first_step": _first_step,
+            "per_cell": lambda q, c, a, *x: np.where(_counts(q, c, a) > 0, fqe_backup(q, c, 0 * a, *x)[:, :1], q),
             "in_place": _in_place,
-            "best_action": lambda *x: _fqe(*x, values=lambda q, p: q.max(1)),
-            "likeliest_action": lambda *x: _fqe(*x, values=lambda q, p: q[np.arange(len(q)), p.argmax(1)]),
-            "plain_average": lambda *x: _fqe(*x, values=lambda q, p: q.mean(1)),
-            "unseen_zero": lambda *x: _fqe(*x, unseen=0.0),
-            "unseen_nan": lambda *x: _fqe(*x, unseen=np.nan),
-            "summed": lambda *x: _fqe(*x, total=True),
-            "last_step": lambda *x: _fqe(*x, last=True),
-            "here_not_next": lambda *x: _fqe(*x, shift=True),
-            "undiscounted": lambda *x: _fqe(*x[:-1], 1.0),
+            "best_action": lambda q, c, a, r, n, m, p, d: fqe_backup(q, c, a, r, n, m, _best(q), d),
+            "likeliest_action": lambda q, c, a, r, n, m, p, d: fqe_backup(q, c, a, r, n, m, _best(p), d),
+            "plain_average": lambda q, c, a, r, n, m, p, d: fqe_backup(q, c, a, r, n, m, 1 / q.shape[1], d),
+            "unseen_zero": lambda q, c, a, *x: np.where(_counts(q, c, a) > 0, fqe_backup(q, c, a, *x), 0.0),
+            "unseen_nan": lambda q, c, a, *x: np.where(_counts(q, c, a) > 0, fqe_backup(q, c, a, *x), np.nan),
+            "summed": lambda q, c, a, *x: fqe_backup(q, c, a, *x) * np.maximum(_counts(q, c, a), 1),
+            "last_step": lambda q, *x: _first_step(q, *(column[::-1] for column in x[:5]), *x[5:]),
+            "here_not_next": lambda q, c, a, r, n, m, p, d: fqe_backup(q, c, a, r, c, m, p, d),
+            "undiscounted": lambda *x: fqe_backup(*x[:-1], 1.0),
         },
     ),
 ]

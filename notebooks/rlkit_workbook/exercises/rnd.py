@@ -1,7 +1,8 @@
 """Notebook 02: a bonus for what is new, the target a critic learns from, and a policy that still tries things."""
 
-from torch import nn, tensor, where
+from torch import tensor, where
 
+from rlkit_mini.agents.agent import all_on_the_best
 from rlkit_mini.agents.dqn import td_target
 from rlkit_mini.agents.rnd import epsilon_greedy, novelty_bonus
 from rlkit_workbook.exercises.checking import Exercise
@@ -14,10 +15,6 @@ REWARDS = tensor([[-1.0, 0.0, -1.0], [2.0, -1.0, 3.0]])
 TERMINATIONS = tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
 NEXT_VALUES = tensor([[-4.0, -2.0, -8.0], [6.0, -10.0, 1.0]])
 Q_VALUES = tensor([[[-3.0, -1.0, -2.0], [-1.0, -4.0, -5.0]], [[-2.0, -6.0, -1.0], [-7.0, -8.0, -6.0]]])
-
-
-def _greedy(q_values):
-    return nn.functional.one_hot(q_values.argmax(-1), q_values.shape[-1])
 
 
 EXERCISES = [
@@ -69,14 +66,14 @@ EXERCISES = [
             "a population (members, batch, actions)": (Q_VALUES, 0.3),
         },
         misconceptions={
-            "others_share_epsilon": lambda q, e: where(_greedy(q) > 0, 1 - e, e / (q.shape[-1] - 1)),
-            "not_normalised": lambda q, e: where(_greedy(q) > 0, 1 - e, e / q.shape[-1]),
-            "exchanged": lambda q, e: (1 - e) / q.shape[-1] + e * _greedy(q),
-            "worst_action": lambda q, e: e / q.shape[-1] + (1 - e) * _greedy(-q),
+            "others_share_epsilon": lambda q, e: where(all_on_the_best(q) > 0, 1 - e, e / (q.shape[-1] - 1)),
+            "not_normalised": lambda q, e: where(all_on_the_best(q) > 0, 1 - e, e / q.shape[-1]),
+            "exchanged": lambda q, e: (1 - e) / q.shape[-1] + e * all_on_the_best(q),
+            "worst_action": lambda q, e: e / q.shape[-1] + (1 - e) * all_on_the_best(-q),
             "softmax": lambda q, e: e / q.shape[-1] + (1 - e) * q.softmax(-1),
             "actions_returned": lambda q, e: q.argmax(-1),
             "all_of_a_tie": lambda q, e: e / q.shape[-1] + (1 - e) * (q == q.amax(-1, keepdim=True)),
-            "five_actions": lambda q, e: e / 5 + (1 - e) * _greedy(q),
+            "five_actions": lambda q, e: e / 5 + (1 - e) * all_on_the_best(q),
             "axis_1": lambda q, e: e / q.shape[-1] + (1 - e) * (q == q.amax(1, keepdim=True)),
         },
     ),
