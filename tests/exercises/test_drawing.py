@@ -11,7 +11,7 @@ import torch
 from helpers import ALTERNATIVES
 
 from rlkit_workbook.exercises import EXERCISES
-from rlkit_workbook.exercises.drawing import NATURES, OTHERS, VALUES
+from rlkit_workbook.exercises.drawing import NATURES
 
 CORPUS = tomllib.loads(Path(__file__).with_name("wrong_answers.toml").read_text(encoding="utf-8"))
 
@@ -47,10 +47,9 @@ def test_there_are_a_hundred_other_right_answers():
     assert len(ALTERNATIVES) >= 100
 
 
-def test_each_nature_has_a_sentence():
-    known = {*VALUES, *OTHERS}
-    assert known == set(NATURES)
-    assert {nature.removesuffix(", again") for item in EXERCISES.values() for nature in item.drawn(1)} == known
+def test_some_exercise_knows_each_nature():
+    drawn = {nature.removesuffix(", again") for item in EXERCISES.values() for nature in item.drawn(1)}
+    assert drawn == set(NATURES)
 
 
 def test_a_draw_is_the_same_each_time_and_unlike_the_next():

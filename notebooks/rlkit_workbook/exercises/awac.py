@@ -25,14 +25,6 @@ def masked(policy, values):
     return np.where(policy > 0, values, 0.0)
 
 
-def _log_ratio(policy, behaviour):
-    return masked(policy, np.log(policy) - np.log(behaviour))
-
-
-def _kl(policy, behaviour):
-    return (policy * _log_ratio(policy, behaviour)).sum(-1, keepdims=True)
-
-
 LOGITS = tensor([[[1.0, 0.5, 2.0], [0.3, -1.0, 0.1]], [[2.0, 0.2, -0.5], [0.4, 1.5, 3.0]]])
 ACTIONS = tensor([[0, 1], [2, 1]])
 ACTOR = tensor([[[0.7, 0.1, 0.2], [0.0, 1.0, 0.0]], [[0.3, 0.3, 0.4], [0.2, 0.6, 0.2]]])
@@ -132,23 +124,23 @@ EXERCISES = [
             "two states": (POLICY, BEHAVIOUR, 2.0),
         },
         misconceptions={
-            "sign_error": lambda p, b, w: w * _log_ratio(p, b),
-            "weighted_by_policy": lambda p, b, w: -w * p * _log_ratio(p, b),
-            "divergence_itself": lambda p, b, w: -w * _kl(p, b)[..., 0],
-            "divergence_everywhere": lambda p, b, w: np.broadcast_to(-w * _kl(p, b), p.shape),
+            "sign_error": lambda p, b, w: -kl_bonus(p, b, w),
+            "weighted_by_policy": lambda p, b, w: p * kl_bonus(p, b, w),
+            "divergence_itself": lambda p, b, w: (p * kl_bonus(p, b, w)).sum(-1),
+            "divergence_everywhere": lambda p, b, w: (p * kl_bonus(p, b, w)).sum(-1, keepdims=True) + 0 * p,
             "no_behaviour": lambda p, b, w: -w * masked(p, np.log(p)),
             "no_policy": lambda p, b, w: w * masked(p, np.log(b)),
             "probabilities": lambda p, b, w: -w * masked(p, p - b),
             "no_logarithm": lambda p, b, w: -w * masked(p, p / b),
-            "reverse_divergence": lambda p, b, w: w * masked(p, b / p * _log_ratio(p, b)),
-            "no_weight": lambda p, b, w: -_log_ratio(p, b),
-            "weight_divides": lambda p, b, w: -_log_ratio(p, b) / w,
+            "reverse_divergence": lambda p, b, w: -masked(p, b / p) * kl_bonus(p, b, w),
+            "no_weight": lambda p, b, w: kl_bonus(p, b, 1),
+            "weight_divides": lambda p, b, w: kl_bonus(p, b, 1 / w),
             "never_taken_infinite": lambda p, b, w: -w * (np.log(p) - np.log(b)),
             "nan_to_num": lambda p, b, w: np.nan_to_num(-w * np.log(p / b)),
-            "unseen_forgiven": lambda p, b, w: -w * np.where((p > 0) & (b > 0), np.log(p) - np.log(b), 0.0),
+            "unseen_forgiven": lambda p, b, w: np.where(b > 0, kl_bonus(p, b, w), 0.0),
             "smoothed": lambda p, b, w: -w * (np.log(p + 1e-8) - np.log(b + 1e-8)),
             "smoothed_where_it_acts": lambda p, b, w: -w * masked(p, np.log(p + 1e-8) - np.log(b + 1e-8)),
-            "base_2": lambda p, b, w: -w * _log_ratio(p, b) / np.log(2),
+            "base_2": lambda p, b, w: kl_bonus(p, b, w) / np.log(2),
         },
     ),
 ]

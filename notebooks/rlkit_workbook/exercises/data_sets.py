@@ -13,11 +13,6 @@ def continuation_mask(terminations, truncations):
     return 1.0 - np.asarray(terminations, dtype=np.float64)
 
 
-def _sums(rewards, ends, after=1, unfinished=False):
-    pieces = np.split(rewards, np.flatnonzero(ends) + after)
-    return np.array([piece.sum() for piece in (pieces if unfinished else pieces[:-1]) if len(piece)])
-
-
 def _counts(cells, actions, number_of_cells):
     return np.histogram2d(cells, actions, bins=(number_of_cells, 5), range=((0, number_of_cells), (0, 5)))[0]
 
@@ -59,12 +54,12 @@ EXERCISES = [
             "several episodes": (REWARDS, GOALS, LIMITS),
         },
         misconceptions={
-            "terminations_only": lambda r, e, t: _sums(r, e),
-            "truncations_only": lambda r, e, t: _sums(r, t),
-            "unfinished_counted": lambda r, e, t: _sums(r, e | t, unfinished=True),
+            "terminations_only": lambda r, e, t: episode_returns(r, e, e),
+            "truncations_only": lambda r, e, t: episode_returns(r, t, t),
+            "unfinished_counted": lambda r, e, t: episode_returns(r, e, t | (np.arange(len(t)) == len(t) - 1)),
             "never_restarted": lambda r, e, t: np.cumsum(r)[e | t],
-            "last_reward_moved": lambda r, e, t: _sums(r, e | t, after=0),
-            "means": lambda r, e, t: _sums(r, e | t) / _sums(np.ones_like(r), e | t),
+            "last_reward_moved": lambda r, e, t: episode_returns(r[:-1], e[1:], t[1:]),
+            "means": lambda r, e, t: episode_returns(r, e, t) / episode_returns(r**0, e, t),
         },
     ),
     Exercise(

@@ -48,20 +48,8 @@ VALUES = {  # the nature of real numbers -> how they are drawn
     "small numbers": lambda rng, shape: rng.normal(0, 0.05, shape),
     "large numbers": _large,
 }
-OTHERS = {  # what else a case is about; numbers are then any
-    "no leading axis": "leading axes",
-    "two leading axes": "leading axes",
-    "three leading axes": "leading axes",
-    "one of each": "sizes",
-    "many of each": "sizes",
-    "numbers at their lower ends": "ends",
-    "numbers at their upper ends": "ends",
-    "certain choices": "distributions",
-    "small probabilities": "distributions",
-    "borders": "places",
-}
-LEADING = {"no leading axis": (), "two leading axes": (4, 2), "three leading axes": (2, 4, 1), "many of each": ()}
-NATURES = {  # where a function is wrong that is right on the examples, and what may be the matter
+LEADING = {"no leading axis": (), "two leading axes": (4, 2), "three leading axes": (2, 4, 1)}
+NATURES = {  # of cases: where a function is wrong that is right on the examples, and what may be the matter
     "any numbers": "",
     "positive numbers": "where all numbers are positive. Nothing in the task says that they are not.",
     "negative numbers": "where all numbers are negative, as returns and values usually are here.",
@@ -97,14 +85,15 @@ class Draw:
         self.nature, self.again = nature, again
         self.applies = nature == "any numbers"
 
-    def _about(self, what: str) -> bool:
-        found = OTHERS.get(self.nature) == what
+    def _is(self, *natures: str) -> bool:
+        """Whether the case is of one of these natures, which a parameter knows that asks for it."""
+        found = self.nature in natures
         self.applies |= found
         return found
 
     def size(self, axis: str, many: int = 300) -> int:
         """How long an axis is: 1, `many`, or some small number of its own."""
-        if self._about("sizes"):
+        if self._is("one of each", "many of each"):
             return 1 if self.nature == "one of each" else many
         return {"actions": 3, "features": 3, "places": 4, "states": 3, "cells": 4, "n": 7, "resamples": 9}.get(axis, 5)
 
@@ -113,23 +102,23 @@ class Draw:
         shape = ()
         for axis in axes.split():
             if axis in ("...", "+"):
-                self._about("leading axes")
-                shape += LEADING.get(self.nature, (3,)) or (1,) * (axis == "+")
+                usual = () if self.nature == "many of each" else (3,)
+                leading = LEADING[self.nature] if self._is(*LEADING) else usual
+                shape += leading or (1,) * (axis == "+")
             else:
                 shape += (self.size(axis, **({"many": many[axis]} if axis in many else {})),)
         return shape
 
     def values(self, axes: str, **many: int) -> np.ndarray:
         """Real numbers."""
-        self.applies |= self.nature in VALUES
-        nature = self.nature if self.nature in VALUES else "any numbers"
-        if self.again and self.nature in OTHERS:
-            nature = list(VALUES)[self.rng.integers(len(VALUES))]
+        nature = self.nature
+        if not self._is(*VALUES):
+            nature = list(VALUES)[self.rng.integers(len(VALUES))] if self.again else "any numbers"
         return np.array(VALUES[nature](self.rng, self.shape(axes, **many)), dtype=np.float64)
 
     def number(self, low: float, high: float, usual: tuple[float, float] | None = None) -> float:
         """One number from [low, high]; usually from within `usual`, and where there are many of each, its upper end."""
-        if self._about("ends"):
+        if self._is("numbers at their lower ends", "numbers at their upper ends"):
             return float(low if "lower" in self.nature else high)
         if self.again and self.rng.random() < 0.5:
             return float((low, high)[self.rng.integers(2)])
@@ -148,7 +137,7 @@ class Draw:
         """Probabilities that add up to 1 along the last axis, all of them positive where asked for."""
         shape = self.shape(axes, **many)
         drawn = self.rng.dirichlet(np.ones(shape[-1]), shape[:-1]) * 0.97 + 0.03 / shape[-1]
-        if self._about("distributions"):
+        if self._is("certain choices", "small probabilities"):
             chosen = np.eye(shape[-1])[self.rng.integers(shape[-1], size=shape[:-1])]
             rest = 0.0 if self.nature == "certain choices" and not positive else 3e-6
             drawn = (1 - rest) * chosen + rest * drawn
@@ -156,12 +145,12 @@ class Draw:
 
     def maze(self) -> tuple[np.ndarray, np.ndarray]:
         """Positions (n, 2), none of them inside a wall, and the walls (width, height) of a maze that is not square."""
-        many = self._about("sizes") and self.nature == "many of each"
+        many = self._is("one of each", "many of each") and self.nature == "many of each"
         walls = self.rng.random((3, 60) if many else (2, 4)) < 0.3
         walls[0, 0] = walls[-1, -1] = False
         cells = np.argwhere(~walls)[self.rng.integers((~walls).sum(), size=4000 if many else 6)]
         inside = self.rng.uniform(0.05, 0.95, cells.shape).round(2)
-        if self._about("places"):  # on the borders of half-cells, those of the maze among them
+        if self._is("borders"):  # on the borders of half-cells, those of the maze among them
             cells[:2], inside = ([0, 0], np.array(walls.shape) - 1), self.rng.integers(2, size=cells.shape) / 2
             inside[:2] = [[0, 0], [1, 1]]
         return cells + inside, walls
@@ -178,7 +167,7 @@ def drawn_cases(name: str, of: Callable[[Draw], tuple], draw: int = 0) -> dict[s
     Again, all else is drawn more freely: numbers are at their ends half of the time, values of any nature.
     """
     found = {}
-    for nature, again in itertools.product((*VALUES, *OTHERS), (False, True)):
+    for nature, again in itertools.product(NATURES, (False, True)):
         drawn = Draw(nature, name, again, draw)
         arguments = of(drawn)
         if drawn.applies:

@@ -11,26 +11,18 @@ ROOM = np.array([[False, False, True], [True, False, False]])
 WALK = np.array([[0.1, 0.1], [0.3, 0.4], [0.6, 0.7], [0.6, 1.2], [0.9, 1.4], [1.2, 1.7], [1.7, 2.2], [2.0, 3.0]])
 
 
-def _half_cells(positions, walls, parts=2):
+def _parts(positions, walls, parts=2):
+    """What part of a cell each position is in; a cell has parts x parts of them."""
     return np.minimum(np.floor(parts * positions), parts * np.array(walls.shape) - 1)
-
-
-def _visited(positions, walls, parts=2):
-    """How many parts of cells were visited; a cell has parts x parts of them."""
-    return len(np.unique(_half_cells(positions, walls, parts), axis=0))
-
-
-def _discounted(rewards, discount, first=0):
-    return discount ** np.arange(first, first + rewards.shape[-1]) * rewards
 
 
 def _left(values, discount):
     return 1 + (1 - discount) * values  # discount^(steps - 1)
 
 
-def _steps(left, discount, add=1.0, never=np.inf):
-    with np.errstate(divide="ignore"):
-        return np.where(left > 0, add + np.log(np.maximum(left, 0)) / np.log(discount), never)
+def _never(values, discount, instead):
+    steps = steps_to_go(values, discount)
+    return np.where(np.isinf(steps), instead, steps)
 
 
 EXERCISES = [
@@ -46,11 +38,11 @@ EXERCISES = [
         },
         misconceptions={
             "positions_counted": lambda p, w: len(p) / (4 * (~w).sum()),
-            "walls_in_denominator": lambda p, w: _visited(p, w) / (4 * w.size),
-            "whole_cells": lambda p, w: _visited(p, w, parts=1) / (~w).sum(),
-            "cells_in_denominator": lambda p, w: _visited(p, w) / (~w).sum(),
-            "steps_in_denominator": lambda p, w: _visited(p, w) / len(p),
-            "axis_forgotten": lambda p, w: len(np.unique(_half_cells(p, w))) / (4 * (~w).sum()),
+            "walls_in_denominator": lambda p, w: coverage(p, w) * (~w).mean(),
+            "whole_cells": lambda p, w: len(np.unique(_parts(p, w, parts=1), axis=0)) / (~w).sum(),
+            "cells_in_denominator": lambda p, w: 4 * coverage(p, w),
+            "steps_in_denominator": lambda p, w: coverage(p, w) * 4 * (~w).sum() / len(p),
+            "axis_forgotten": lambda p, w: len(np.unique(_parts(p, w))) / (4 * (~w).sum()),
             "rounded": lambda p, w: len(np.unique(np.round(2 * p), axis=0)) / (4 * (~w).sum()),
             "border_outside": lambda p, w: len(np.unique(np.floor(2 * p), axis=0)) / (4 * (~w).sum()),
         },
@@ -64,14 +56,14 @@ EXERCISES = [
             "a population (members, steps)": (np.array([[1.0, 0.0, 2.0], [-1.0, -1.0, -1.0]]), 0.5),
         },
         misconceptions={
-            "first_reward_discounted": lambda r, d: _discounted(r, d, first=1).sum(-1),
+            "first_reward_discounted": lambda r, d: d * discounted_return(r, d),
             "undiscounted": lambda r, d: r.sum(-1),
-            "backwards": lambda r, d: _discounted(r[..., ::-1], d).sum(-1),
+            "backwards": lambda r, d: discounted_return(r[..., ::-1], d),
             "linear_weights": lambda r, d: (d * np.arange(r.shape[-1]) * r).sum(-1),
-            "summed_over_members": lambda r, d: _discounted(r, d).sum(),
-            "not_summed": lambda r, d: _discounted(r, d),
-            "mean": lambda r, d: _discounted(r, d).mean(-1),
-            "fixed_discount": lambda r, d: _discounted(r, 0.95).sum(-1),
+            "summed_over_members": lambda r, d: discounted_return(r, d).sum(),
+            "not_summed": lambda r, d: d ** np.arange(r.shape[-1]) * r,
+            "mean": lambda r, d: discounted_return(r, d) / r.shape[-1],
+            "fixed_discount": lambda r, d: discounted_return(r, 0.95),
         },
     ),
     Exercise(
@@ -84,17 +76,17 @@ EXERCISES = [
             "a map (x, y)": (np.array([[-0.3, -6.0], [-12.9, -19.4]]), 0.95),
         },
         misconceptions={
-            "paid_steps": lambda v, d: _steps(_left(v, d), d, add=0),
-            "one_too_many": lambda v, d: _steps(_left(v, d), d, add=2),
+            "paid_steps": lambda v, d: steps_to_go(v, d) - 1,
+            "one_too_many": lambda v, d: steps_to_go(v, d) + 1,
             "undiscounted": lambda v, d: 1 - v,
             "linear": lambda v, d: 1 - (1 - d) * v,
-            "not_rescaled": lambda v, d: _steps(1 + v, d),
-            "sign_error": lambda v, d: _steps(_left(-v, d), d),
+            "not_rescaled": lambda v, d: steps_to_go(v / (1 - d), d),
+            "sign_error": lambda v, d: steps_to_go(-v, d),
             "natural_logarithm": lambda v, d: 1 - np.log(np.maximum(_left(v, d), 0)),
-            "whole_steps": lambda v, d: np.ceil(_steps(_left(v, d), d)),
-            "never_is_nan": lambda v, d: _steps(_left(v, d), d, never=np.nan),
+            "whole_steps": lambda v, d: np.ceil(steps_to_go(v, d)),
+            "never_is_nan": lambda v, d: _never(v, d, np.nan),
             "nan_below": lambda v, d: 1 + np.log(_left(v, d)) / np.log(d),
-            "never_is_zero": lambda v, d: _steps(_left(v, d), d, never=0.0),
+            "never_is_zero": lambda v, d: _never(v, d, 0.0),
         },
     ),
 ]
