@@ -67,13 +67,13 @@ def points(name: str) -> float:
     return _points.get(ITEMS[name].name, 0.0)
 
 
-def hint(name: str, step: int | None = None) -> None:
-    """Show an exercise's hint; of a larger one, each call shows the next step, or the one named, from 1 on."""
+def hint(name: str) -> None:
+    """Show an exercise's hint; of a larger one, each call shows the next step."""
     if name not in BUILDS:
         display(Box("hint", EXERCISES[name].title, (EXERCISES[name].texts["hint"],)))
         return
     hints = BUILDS[name].texts["hints"]
-    _hinted[name] = min(_hinted.get(name, 0) + 1, len(hints)) if step is None else min(max(step, 1), len(hints))
+    _hinted[name] = min(_hinted.get(name, 0) + 1, len(hints))
     title = f"{BUILDS[name].title}, step {_hinted[name]} of {len(hints)}"
     display(Box("hint", title, (hints[_hinted[name] - 1],)))
 

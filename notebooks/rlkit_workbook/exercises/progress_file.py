@@ -17,24 +17,20 @@ def _path() -> Path:
     return Path(os.environ.get("RLKIT_MINI_PROGRESS") or "progress.json").absolute()
 
 
-def _everything() -> dict:
-    """What the file holds; a missing or damaged one counts as empty.
+def _everything() -> dict[str, dict]:
+    """What the file holds, kind -> name -> state or answers; a missing or damaged one counts as empty.
 
     Raises:
         OSError: it may not be read.
     """
     try:
         found = json.loads(_path().read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) else {}
     except (FileNotFoundError, ValueError, RecursionError):
-        return {}
-
-
-def _of_kind(everything: dict, kind: str) -> dict:
-    if kind == "exercises":  # these stand on the file's top level
-        return {name: state for name, state in everything.items() if state in ("right", "attempted")}
-    found = everything.get(kind)
-    return found if isinstance(found, dict) else {}
+        found = None
+    found = found if isinstance(found, dict) else {}
+    states = {name: state for name, state in found.items() if state in ("right", "attempted")}  # on its top level
+    others = {kind: found.get(kind) for kind in ("predictions", "quizzes")}
+    return {"exercises": states} | {kind: kept if isinstance(kept, dict) else {} for kind, kept in others.items()}
 
 
 @contextlib.contextmanager
@@ -48,22 +44,20 @@ def _or_a_sentence() -> Iterator[None]:
 
 def read(kind: str = "exercises") -> dict:
     """What is recorded: of exercises, name -> "right" or "attempted"; of "predictions", "quizzes", name -> answers."""
-    everything = {}
     with _or_a_sentence():
-        everything = _everything()
-    return _of_kind(everything, kind)
+        return _everything()[kind]
+    return {}
 
 
 def record(kind: str, name: str, state) -> None:
     """Note one thing, one notebook at a time: what another one notes meanwhile is kept."""
     path = _path()
     with _or_a_sentence(), contextlib.ExitStack() as held:
-        if _of_kind(_everything(), kind).get(name) == state:
+        if _everything()[kind].get(name) == state:
             return
         with contextlib.suppress(OSError, NotImplementedError):  # not every file system has locks
             held.enter_context(FileLock(path.with_name(f".{path.stem}.lock"), timeout=5))
-        before = _everything()
-        kept = {each: _of_kind(before, each) for each in ("predictions", "quizzes")}
-        everything = _of_kind(before, "exercises") | {each: answers for each, answers in kept.items() if answers}
-        everything |= {name: state} if kind == "exercises" else {kind: kept[kind] | {name: state}}
-        write_json(path, dict(sorted(everything.items())))
+        everything = _everything()
+        everything[kind][name] = state
+        states, others = everything.pop("exercises"), {each: kept for each, kept in everything.items() if kept}
+        write_json(path, dict(sorted((states | others).items())))

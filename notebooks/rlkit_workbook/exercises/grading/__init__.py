@@ -51,16 +51,9 @@ STATES = ("right", "attempted", "open", "not reached")
 RESTARTS = 10  # of one notebook, of which each begins after what ended or held up the one before
 LONGEST = 64 << 20  # bytes of a file that a learner's process wrote
 _JUDGING = threading.Lock()  # the references draw from torch's one global stream
-_NOTHING = {
-    "points": 0.0,
-    "mistake": "",
-    "remark": "",
-    "rows": {},
-    "problem": "",
-    "source": "",
-    "cell": "",
-    "section": "",
-}
+_NOTHING = {"points": 0.0, "rows": {}} | dict.fromkeys(
+    ("mistake", "remark", "problem", "source", "cell", "section"), ""
+)
 _NOT_REACHED = {"state": "not reached", "problem": "no cell defines it under @exercise"}
 
 
