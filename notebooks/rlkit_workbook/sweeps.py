@@ -8,7 +8,8 @@ import io
 import itertools
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ BY_SETTING = {  # name -> axes before those of the settings
     "true_start": 0,
 }
 ARRAYS = ("seeds", "updates", *BY_SETTING)
+FACTS = ("algorithm", "maze", "discount", "resolution")
 
 
 @dataclasses.dataclass
@@ -172,12 +174,15 @@ class Sweep(Swept):
         return dataclasses.replace(sweep, grid=dict(grid), updates=updates, **arrays)
 
     @property
+    def facts(self) -> dict:
+        """What the arrays are of."""
+        oracle = self.judge
+        return dict(zip(FACTS, (self.algorithm, oracle.maze.name, oracle.discount, oracle.resolution), strict=True))
+
+    @property
     def shared_facts(self) -> dict:
         """What sweeps must have in common to be joined."""
-        oracle = self.judge
-        facts = {"algorithm": self.algorithm, "maze": oracle.maze.name, "discount": oracle.discount}
-        facts |= {"resolution": oracle.resolution, "grid": self.grid}
-        return facts | {"seeds": self.seeds.tolist(), "updates": self.updates.tolist()}
+        return self.facts | {"grid": self.grid, "seeds": self.seeds.tolist(), "updates": self.updates.tolist()}
 
     def save(self, path: str | os.PathLike) -> None:
         """Write an npz file; it appears whole or not at all."""
@@ -186,11 +191,8 @@ class Sweep(Swept):
 
     def to_bytes(self) -> bytes:
         """What `save` writes: small enough to be sent from machine to machine."""
-        oracle, arrays = self.judge, {name: getattr(self, name) for name in ARRAYS}
-        facts = [self.algorithm, oracle.maze.name, repr(oracle.discount), str(oracle.resolution), *self.grid]
-        arrays |= {f"grid {name}": np.array(values) for name, values in self.grid.items()}
-        file = io.BytesIO()
-        np.savez_compressed(file, facts=np.array(facts), **arrays)
+        file, arrays = io.BytesIO(), {name: getattr(self, name) for name in ARRAYS}
+        np.savez_compressed(file, **self.facts, **grid_as_arrays(self.grid), **arrays)
         return file.getvalue()
 
     @classmethod
@@ -200,26 +202,10 @@ class Sweep(Swept):
         Raises:
             FileNotFoundError, or ValueError where the file is no saved sweep.
         """
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"no saved sweep at {path}")
-        try:
-            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-                algorithm, maze, discount, resolution, *names = file["facts"].tolist()
-                grid = {name: file[f"grid {name}"].tolist() for name in names}
-                arrays = {name: file[name] for name in ARRAYS}
-            oracle = Oracle(MAZES[maze], float(discount), int(resolution))
-            settings, seeds = tuple(map(len, grid.values())), arrays["seeds"].shape
-            evaluations, maps = arrays["updates"].shape[:1], (*settings, len(oracle.observations))
-            expected = {"values": maps, "overestimation": maps, "policy": (*maps, len(ACTIONS))}
-            expected |= dict.fromkeys(("believed_start", "true_start"), settings + seeds)
-            expected |= {"returns": evaluations + settings + seeds}
-            expected |= {"updates": evaluations + settings * (arrays["updates"].ndim > 1)}
-            for name, shape in expected.items():
-                if arrays[name].shape != shape:
-                    raise ValueError(f"{name} have shape {arrays[name].shape}, not {shape}")
-        except Exception as error:
-            raise ValueError(f"{path} is damaged or no saved sweep ({error}); train and save it again") from None
-        return cls(algorithm, oracle, grid, **arrays)
+        with reading(path, "saved sweep", "train and save it again") as file:
+            algorithm, maze, *grain = (file[fact].item() for fact in FACTS)
+            oracle = Oracle(MAZES[maze], *grain)
+            return cls(algorithm, oracle, grid_of_arrays(file), **{name: file[name] for name in ARRAYS})
 
 
 @dataclasses.dataclass
@@ -298,15 +284,15 @@ def half_cells_of(oracle: Oracle) -> np.ndarray:
     return np.unique(half_cells(oracle.maze, oracle.observations), return_inverse=True)[1]
 
 
-def restore(algorithm: str, maze: str, arrays: Mapping[str, np.ndarray]) -> Sweep:
+def restore(algorithm: str, arrays: Mapping[str, np.ndarray]) -> Sweep:
     """A sweep as the slider takes it, of what `compress` kept."""
-    oracle = shared_oracle(MAZES[maze])
+    oracle = shared_oracle(MAZES[arrays["maze"].item()])
     owners = half_cells_of(oracle)
     values, true = (WORST * (1 - arrays[name][..., owners] / np.float32(255)) for name in ("believed", "true"))
     return Sweep(
         algorithm=algorithm,
         judge=oracle,
-        grid={name.removeprefix("grid "): array.tolist() for name, array in arrays.items() if name.startswith("grid ")},
+        grid=grid_of_arrays(arrays),
         values=values,
         overestimation=values - true if np.isfinite(arrays["believed_start"]).all() else np.full_like(values, np.nan),
         policy=np.eye(len(ACTIONS), dtype=np.float32)[arrays["actions"][..., owners]],
@@ -322,27 +308,44 @@ class Gallery(Mapping):
     """
 
     def __init__(self, path: str | os.PathLike = RESULTS / "gallery.npz") -> None:
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"no gallery at {path}; make it with `python -m rlkit_workbook.studies.gallery`")
         self._arrays = Catalogue("sweep", {})
-        try:
-            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-                for entry in file.files:
-                    name, key = entry.split("/", 1)
-                    self._arrays.setdefault(name, {})[key] = file[entry]
-        except Exception as error:
-            raise ValueError(f"{path} is damaged or no gallery ({error}); make it again") from None
-        self._sweeps = functools.cache(self._restore)
-
-    def _restore(self, name: str) -> Sweep:
-        arrays = self._arrays[name]
-        return restore(name.split()[-1], str(arrays["maze"]), arrays)
+        with reading(path, "gallery", "make it with `python -m rlkit_workbook.studies.gallery`") as file:
+            for entry in file:
+                name, key = entry.split("/", 1)
+                self._arrays.setdefault(name, {})[key] = file[entry]
+        self._restored = functools.cache(lambda name: restore(name.split()[-1], self._arrays[name]))
 
     def __getitem__(self, name: str) -> Sweep:
-        return self._sweeps(name)
+        return self._restored(name)
 
     def __iter__(self):
         return iter(self._arrays)
 
     def __len__(self) -> int:
         return len(self._arrays)
+
+
+def grid_as_arrays(grid: Mapping[str, list]) -> dict[str, np.ndarray]:
+    """A grid's entries in an npz file."""
+    return {f"grid {name}": np.array(values) for name, values in grid.items()}
+
+
+def grid_of_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, list]:
+    """The grid again, in its order."""
+    return {name.removeprefix("grid "): arrays[name].tolist() for name in arrays if name.startswith("grid ")}
+
+
+@contextmanager
+def reading(path: str | os.PathLike, kind: str, remedy: str) -> Iterator[Mapping[str, np.ndarray]]:
+    """The arrays of an npz file; nothing in it is executed.
+
+    Raises:
+        FileNotFoundError, or ValueError where the file is none of its kind, also as whoever reads it finds.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no {kind} at {path}; {remedy}")
+    try:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            yield file
+    except Exception as error:
+        raise ValueError(f"{path} is damaged or no {kind} ({error}); {remedy}") from None

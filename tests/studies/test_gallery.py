@@ -33,7 +33,7 @@ def gallery():
 
 def test_a_sweep_in_bytes_keeps_returns_and_what_a_half_cell_shows():
     sweep = tiny_square()
-    again = restore("CQL", "medium", compress(sweep))
+    again = restore("CQL", compress(sweep))
     assert again.grid == sweep.grid
     np.testing.assert_allclose(again.returns, sweep.returns, atol=0.0051)
     for name in ("believed_start", "true_start"):

@@ -22,19 +22,18 @@ from rlkit_workbook.panels.sweep import SweepFigure
 from rlkit_workbook.studies import sweeping
 from rlkit_workbook.studies.ablations import data_by_name
 from rlkit_workbook.studies.parts import CutShortError, processes
-from rlkit_workbook.studies.sweeping import MEMBERS, cut, grid_of, sweep
+from rlkit_workbook.studies.sweeping import MEMBERS, Block, cut, grid_of, sweep
 from rlkit_workbook.sweeps import BY_SETTING
 
 NAME = "pointmass_medium_cql"
 DATA = ["pointmass/medium-lazy-v0", "walked/medium-0.1"]
 GRID = {"updates": [6, 12], "alpha": [0, 1], "dataset": DATA}
-QUIET = {"evaluations": 3, "progress": False}
 
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     """The grid trained in this process."""
-    return sweep(NAME, GRID, 2, folder=tmp_path_factory.mktemp("here"), **QUIET)
+    return sweep(NAME, GRID, 2, folder=tmp_path_factory.mktemp("here"), evaluations=3)
 
 
 def assert_same_bits(one, other):
@@ -80,14 +79,14 @@ def test_members_are_those_that_train_alone(here, updates, alpha):
 def test_each_seed_learns_from_the_walk_of_its_own(tmp_path):
     grid = {"dataset": ["walked/medium-0.3", "walked/medium-0.3-seed1"]}
     row = dataclasses.replace(EXPERIMENTS[NAME], agent="BC", settings={}, updates=12)
-    both = sweep(row, grid, [1, 0], folder=tmp_path, **QUIET)
+    both = sweep(row, grid, [1, 0], folder=tmp_path, evaluations=3)
     assert both.returns[:, 0, 0].tolist() == both.returns[:, 1, 0].tolist()
     assert both.true_start[0, 1] != both.true_start[1, 1]
 
 
 def test_who_learns_no_values_believes_nothing(tmp_path):
     row = dataclasses.replace(EXPERIMENTS[NAME], agent="BC", settings={}, updates=4)
-    clones = sweep(row, {"dataset": DATA}, 1, folder=tmp_path, **QUIET)
+    clones = sweep(row, {"dataset": DATA}, 1, folder=tmp_path, evaluations=3)
     assert np.isnan(clones.believed_start).all()
     assert np.isnan(clones.overestimation).all()
     for name, policy, values in zip(DATA, clones.policy, clones.values, strict=True):
@@ -127,18 +126,18 @@ class Backwards(Executor):
 def test_the_order_in_which_parts_finish_does_not_matter(here, tmp_path):
     parts = len(cut(EXPERIMENTS[NAME], GRID, 2))
     assert parts == 4
-    assert_same_bits(sweep(NAME, GRID, 2, Backwards(parts), folder=tmp_path, **QUIET), here)
+    assert_same_bits(sweep(NAME, GRID, 2, Backwards(parts), folder=tmp_path, evaluations=3), here)
 
 
 def test_a_second_call_trains_only_what_is_missing_or_damaged(here, tmp_path, monkeypatch):
-    sweep(NAME, GRID, 2, folder=tmp_path, **QUIET)
+    sweep(NAME, GRID, 2, folder=tmp_path, evaluations=3)
     lost, damaged, *kept = sorted(tmp_path.iterdir())
     lost.unlink()
     damaged.write_bytes(damaged.read_bytes()[:1000])
     written = [file.stat().st_mtime_ns for file in kept]
-    trained, train_block = [], sweeping.train_block
-    monkeypatch.setattr(sweeping, "train_block", lambda block: trained.append(block.file()) or train_block(block))
-    assert_same_bits(sweep(NAME, GRID, 2, folder=tmp_path, **QUIET), here)
+    trained, train = [], Block.train
+    monkeypatch.setattr(Block, "train", lambda block: trained.append(block.file()) or train(block))
+    assert_same_bits(sweep(NAME, GRID, 2, folder=tmp_path, evaluations=3), here)
     assert sorted(trained) == [lost.name, damaged.name]
     assert [file.stat().st_mtime_ns for file in kept] == written
 
@@ -172,7 +171,7 @@ DIVERGES = {"learning_rate": [1e30, 1e-3], "alpha": [0, 1]}
 def test_a_failing_part_is_named_and_the_rest_is_kept(tmp_path, workers, capsys):
     row = EXPERIMENTS[NAME].changed(updates=6)
     with processes(workers) as executor, pytest.raises(RuntimeError) as error:
-        sweep(row, DIVERGES, 2, executor, folder=tmp_path, **QUIET)
+        sweep(row, DIVERGES, 2, executor, folder=tmp_path, evaluations=3)
     first, second = str(error.value).splitlines()
     assert first.startswith("1 of 2 parts failed; the others are kept in")
     assert "learning_rate 1e+30" in second
@@ -192,7 +191,7 @@ def test_a_block_that_was_interrupted_ends_the_sweep_and_leaves_nothing(tmp_path
 
     monkeypatch.setattr(sweeping, "train_offline", interrupted)
     with pytest.raises(CutShortError, match="interrupted before 6 updates: CQL, dataset pointmass/medium-lazy-v0"):
-        sweep(NAME, GRID, 1, folder=tmp_path, **QUIET)
+        sweep(NAME, GRID, 1, folder=tmp_path, evaluations=3)
     assert not list(tmp_path.iterdir())
 
 
@@ -254,7 +253,7 @@ def test_the_command_line_writes_returns_figure_and_sweep_beside_a_trainings(her
 
 def test_another_process_gives_the_same_bits(here, tmp_path):
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
-        assert_same_bits(sweep(NAME, GRID, 2, executor, folder=tmp_path, **QUIET), here)
+        assert_same_bits(sweep(NAME, GRID, 2, executor, folder=tmp_path, evaluations=3), here)
 
 
 def test_a_worker_of_a_cluster_killed_in_the_middle_costs_time_but_no_result(tmp_path):
@@ -262,7 +261,7 @@ def test_a_worker_of_a_cluster_killed_in_the_middle_costs_time_but_no_result(tmp
     distributed = pytest.importorskip("distributed")
     grid = {"target_period": [40, 50, 60, 70], "alpha": [0, 1]}
     row = EXPERIMENTS[NAME].changed(updates=100)
-    expected = sweep(row, grid, 2, folder=tmp_path / "alone", **QUIET)
+    expected = sweep(row, grid, 2, folder=tmp_path / "alone", evaluations=3)
     killed = []
 
     def kill(client):
@@ -281,6 +280,6 @@ def test_a_worker_of_a_cluster_killed_in_the_middle_costs_time_but_no_result(tmp
         killer = threading.Thread(target=kill, args=(client,))
         killer.start()
         executor = client.get_executor(retries=2)
-        assert_same_bits(sweep(row, grid, 2, executor, folder=tmp_path / "cluster", **QUIET), expected)
+        assert_same_bits(sweep(row, grid, 2, executor, folder=tmp_path / "cluster", evaluations=3), expected)
         killer.join()
     assert killed

@@ -23,7 +23,7 @@ from rlkit_workbook.results import RESULTS
 from rlkit_workbook.studies.ablations import KNOBS, SHARES
 from rlkit_workbook.studies.parts import processes
 from rlkit_workbook.studies.sweeping import sweep
-from rlkit_workbook.sweeps import WORST, Sweep, half_cells_of
+from rlkit_workbook.sweeps import WORST, Sweep, grid_as_arrays, half_cells_of
 
 UPDATES, SEEDS, EVALUATIONS = 2_000, 8, 2
 GRIDS = {
@@ -207,7 +207,7 @@ def compress(sweep: Sweep) -> dict[str, np.ndarray]:
     arrays["returns"] = sweep.returns.round(2).astype(np.float32)
     arrays |= {name: getattr(sweep, name).astype(np.float32) for name in ("believed_start", "true_start")}
     arrays |= {"updates": sweep.updates, "seeds": sweep.seeds, "maze": np.array(sweep.judge.maze.name)}
-    return arrays | {f"grid {name}": np.array(values) for name, values in sweep.grid.items()}
+    return arrays | grid_as_arrays(sweep.grid)
 
 
 if __name__ == "__main__":

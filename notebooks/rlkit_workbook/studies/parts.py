@@ -31,7 +31,7 @@ class Part:
     Attributes:
         name: in words.
         file: its name, by `file_name`.
-        call: gives the bytes of the file; a module's function with its arguments, so that it can go to another process.
+        call: gives the bytes of the file; picklable, so that it can go to another process.
     """
 
     name: str
@@ -52,11 +52,7 @@ def file_name(stem: str, facts: Any, ending: str) -> str:
 
 
 def run_parts(
-    parts: Sequence[Part],
-    read: Callable[[Path], Any],
-    folder: str | os.PathLike,
-    executor: Executor | None = None,
-    progress: bool = True,
+    parts: Sequence[Part], read: Callable[[Path], Any], folder: str | os.PathLike, executor: Executor | None = None
 ) -> list[Any]:
     """What each part gives, in order; each is written when it has finished, and only what is missing runs.
 
@@ -72,7 +68,7 @@ def run_parts(
     files = {part: Path(folder) / part.file for part in parts}
     results, failures = {part: found for part in parts if (found := _kept(files[part], read)) is not None}, []
     missing = [part for part in parts if part not in results]
-    with tqdm(total=len(parts), initial=len(results), desc="parts", disable=not progress) as bar:
+    with tqdm(total=len(parts), initial=len(results), desc="parts") as bar:
         for part, future in _finished(missing, executor):
             try:
                 content = future.result()

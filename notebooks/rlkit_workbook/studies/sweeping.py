@@ -6,7 +6,6 @@ A cluster's executor is one line of its own library. Dask's, which trains a bloc
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 import os
@@ -56,6 +55,27 @@ class Block:
         settings = row.make_agent().configuration | {"seeds": self.seeds}
         return file_name(row.agent, [row.dataset, content, row.updates, self.evaluations, settings], ".npz")
 
+    def train(self) -> bytes:
+        """Train it in this process, on one thread: the bytes of its `Sweep`.
+
+        Raises:
+            CutShortError: it was interrupted.
+            TrainingDivergedError: as in `train_offline`.
+        """
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            row = self.experiment
+            data, agent = data_by_name(row.dataset, self.seeds, row.dataset_dir), row.make_agent(self.seeds)
+            each = data if len(data) == 1 else data * (agent.members // len(data))  # settings first, seeds last
+            oracle = shared_oracle(data[0].maze)
+            history = train_offline(agent, each, row.updates, oracle, self.evaluations, progress=False)
+            if not len(history.updates) or history.updates[-1] < row.updates:
+                raise CutShortError(f"interrupted before {row.updates:,} updates: {self}")
+            return Sweep.of(agent, history, oracle).to_bytes()
+        finally:
+            torch.set_num_threads(threads)
+
 
 def sweep(
     experiment: str | Experiment,
@@ -65,7 +85,6 @@ def sweep(
     *,
     evaluations: int = 10,
     folder: str | os.PathLike = "results/sweeps",
-    progress: bool = True,
 ) -> Sweep:
     """Train an experiment's agent over a grid of settings x seeds, in populations of some 64 members.
 
@@ -86,8 +105,8 @@ def sweep(
     """
     experiment = EXPERIMENTS[experiment] if isinstance(experiment, str) else experiment
     blocks = cut(experiment, grid, seeds, evaluations)
-    parts = [Part(str(block), block.file(), functools.partial(train_block, block)) for block in blocks]
-    trained = run_parts(parts, Sweep.load, folder, executor, progress)
+    parts = [Part(str(block), block.file(), block.train) for block in blocks]
+    trained = run_parts(parts, Sweep.load, folder, executor)
     filled = [(block.where, part) for block, part in zip(blocks, trained, strict=True)]
     return Sweep.assemble({name: _plain(values) for name, values in grid.items()}, filled)
 
@@ -138,28 +157,6 @@ def cut(
     return blocks
 
 
-def train_block(block: Block) -> bytes:
-    """Train one block in this process, on one thread: the bytes of its `Sweep`.
-
-    Raises:
-        CutShortError: it was interrupted.
-        TrainingDivergedError: as in `train_offline`.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        row = block.experiment
-        data, agent = data_by_name(row.dataset, block.seeds, row.dataset_dir), row.make_agent(block.seeds)
-        each = data if len(data) == 1 else data * (agent.members // len(data))  # members: settings first, seeds last
-        oracle = shared_oracle(data[0].maze)
-        history = train_offline(agent, each, row.updates, oracle, block.evaluations, progress=False)
-        if not len(history.updates) or history.updates[-1] < row.updates:
-            raise CutShortError(f"interrupted before {row.updates:,} updates: {block}")
-        return Sweep.of(agent, history, oracle).to_bytes()
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _plain(values: Sequence) -> list[float] | list[str]:
     return [value if isinstance(value, str) else float(value) for value in values]
 
@@ -177,24 +174,16 @@ def _check_grid(grid: Mapping[str, list]) -> None:
 
 
 def _rectangles(grid: Mapping[str, list], seeds: int) -> Iterator[tuple[slice, ...]]:
-    """Where the blocks are, a slice per axis: each of what can be one population."""
-
-    def halves(block: tuple[slice, ...]) -> Iterator[tuple[slice, ...]]:
-        lengths = [side.stop - side.start for side in block]
-        if math.prod(lengths) * seeds <= MEMBERS or max(lengths) == 1:
-            yield block
-            return
-        axis = lengths.index(max(lengths))
-        start, middle, stop = block[axis].start, block[axis].start + lengths[axis] // 2, block[axis].stop
-        for side in (slice(start, middle), slice(middle, stop)):
-            yield from halves((*block[:axis], side, *block[axis + 1 :]))
-
+    """Where the blocks are, a slice per axis: the longest axis is halved until one population has room for a block."""
+    lengths = {name: len(values) if is_swept(name) else 1 for name, values in grid.items()}
+    while math.prod(lengths.values()) * seeds > MEMBERS and max(lengths.values()) > 1:
+        longest = max(lengths, key=lengths.get)
+        lengths[longest] = math.ceil(lengths[longest] / 2)
     sides = [
-        [slice(0, len(values))] if is_swept(name) else [slice(place, place + 1) for place in range(len(values))]
+        [slice(first, min(first + lengths[name], len(values))) for first in range(0, len(values), lengths[name])]
         for name, values in grid.items()
     ]
-    for block in itertools.product(*sides):
-        yield from halves(block)
+    return itertools.product(*sides)
 
 
 def _chosen(experiment: Experiment, grid: Mapping[str, list], where: tuple[slice, ...]) -> Experiment:
