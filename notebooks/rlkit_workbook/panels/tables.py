@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rlkit_mini.data.transitions import Transitions
+from rlkit_mini.plots.style import label_of
 from rlkit_mini.tables import Table, with_interval
 from rlkit_workbook.sweeps import Sweep
 
@@ -12,10 +13,8 @@ def sweep_table(sweep: Sweep) -> Table:
     rows = []
     for setting in sweep.settings:
         returns = sweep.returns[-1, *sweep.index(setting)]
-        words = {name: value if isinstance(value, str) else f"{value:g}" for name, value in setting.items()}
-        rows.append(
-            words | {"return: IQM [95% interval]": with_interval(returns), "worst seed": f"{returns.min():.1f}"}
-        )
+        numbers = {"return: IQM [95% interval]": with_interval(returns), "worst seed": f"{returns.min():.1f}"}
+        rows.append({name: label_of(value) for name, value in setting.items()} | numbers)
     return Table(rows, f"{sweep.algorithm}, {len(sweep.seeds)} seeds; J* {sweep.judge.optimal_return:.1f}")
 
 
@@ -25,7 +24,7 @@ def overestimation_table(sweep: Sweep, data: Transitions, caption: str) -> Table
     at_data = sweep.overestimation[:, sweep.judge.sub_cells(data.observations)]  # (settings, transitions)
     rows = [
         {
-            name: value if isinstance(value, str) else f"{value:g}",
+            name: label_of(value),
             "mean over the data's states": f"{at_data[i].mean():+.2f}",
             "share of them overestimated": f"{(at_data[i] > 0).mean():.0%}",
             "largest anywhere": f"{sweep.overestimation[i].max():+.1f}",

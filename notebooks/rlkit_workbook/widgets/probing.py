@@ -121,8 +121,8 @@ class AgentProbe(Probe):
     """
 
     def __init__(self, agents: Mapping[str, tuple[Agent, Transitions]]) -> None:
-        self._data = {name: data for name, (_, data) in agents.items()}
         self._judged = {name: self._judge(agent, data) for name, (agent, data) in agents.items()}
+        self._agents = agents
         self.agent = choice("agent", list(agents), "whose data and beliefs are shown (of its seeds the median one)")
         self.agent.observe(lambda _: self.look(), "value")
         super().__init__(self.agent)
@@ -136,7 +136,7 @@ class AgentProbe(Probe):
 
     def subject(self) -> tuple[str, Transitions, Judgement | None]:
         name = self.agent.value
-        return name, self._data[name], self._judged[name]
+        return name, self._agents[name][1], self._judged[name]
 
 
 def probe(subject: LiveTrainer | Mapping[str, tuple[Agent, Transitions]]) -> Probe:

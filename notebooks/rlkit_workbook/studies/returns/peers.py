@@ -24,9 +24,7 @@ FIRST = 64  # steps on which the losses are compared
 AGENTS = {"BC": (BC, {}), "DQN": (DQN, {"discount": 0.99}), "CQL": (CQL, {"alpha": 1.0, "discount": 0.99})}
 
 
-def run_peers(
-    python: Path, seeds: int = SEEDS, updates: int = UPDATES, episodes: int = EPISODES
-) -> list[dict[str, str | float | list[float]]]:
+def run_peers(python: Path) -> list[dict[str, str | list[float]]]:
     """A row for each data set and agent, ready for JSON; `python` is that of an environment with d3rlpy.
 
     Raises:
@@ -34,14 +32,14 @@ def run_peers(
     """
     rows = []
     for name in DATA:
-        data, judge = load_dataset(f"cartpole/{name}-v0"), Rollouts("CartPole-v1", episodes)
+        data, judge = load_dataset(f"cartpole/{name}-v0"), Rollouts("CartPole-v1", EPISODES)
         for label, (make_agent, settings) in AGENTS.items():
-            agent = make_agent(seeds=seeds, features="raw", **settings, **data.sizes)
-            train_offline(agent, data, updates, progress=False)
-            ours, theirs = judge.evaluate(agent.policy).episode_return, _theirs(python, data, label, agent, updates)
+            agent = make_agent(seeds=SEEDS, features="raw", **settings, **data.sizes)
+            train_offline(agent, data, UPDATES, progress=False)
+            ours, theirs = judge.evaluate(agent.policy).episode_return, _theirs(python, data, label, agent)
             take_over(agent, theirs, "before")
             half = 1.0 if label == "BC" else 0.5
-            ratio = half * first_losses(agent, data) / [theirs[f"{seed} loss"] for seed in range(seeds)]
+            ratio = half * first_losses(agent, data) / [theirs[f"{seed} loss"] for seed in range(SEEDS)]
             if not np.allclose(ratio, 1, rtol=1e-5):
                 raise RuntimeError(f"{label}: d3rlpy's losses are those of ours times {1 / ratio}; expected 1")
             take_over(agent, theirs, "after")
@@ -72,14 +70,14 @@ def take_over(agent: Agent, theirs: dict[str, np.ndarray], when: str) -> None:
                 parameter.data = torch.from_numpy(np.stack(columns)).reshape(parameter.shape)
 
 
-def _theirs(python: Path, data: Transitions, label: str, agent: Agent, updates: int) -> dict[str, np.ndarray]:
+def _theirs(python: Path, data: Transitions, label: str, agent: Agent) -> dict[str, np.ndarray]:
     """What `peer_d3rlpy.py` gives, of as many seeds."""
     standardised = next(module for module in agent.modules() if isinstance(module, Standardised))
     columns = {name: np.asarray(getattr(data, name)) for name in ("actions", "rewards", "terminations", "truncations")}
     columns["observations"] = standardised(data.observations.expand(agent.members, -1, -1))[0].numpy()
     with tempfile.TemporaryDirectory() as folder:
         np.savez(f"{folder}/data.npz", **columns)
-        work = [f"{folder}/data.npz", label, json.dumps(agent.configuration), str(agent.members), str(updates)]
+        work = [f"{folder}/data.npz", label, json.dumps(agent.configuration), str(agent.members), str(UPDATES)]
         script = Path(__file__).with_name("peer_d3rlpy.py")
         outcome = subprocess.run([python, script, *work, f"{folder}/out.npz"], capture_output=True, text=True)
         if outcome.returncode:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import json
 import os
 import platform
 import runpy
 import shutil
-import statistics
 import subprocess
 import tempfile
 import time
 import timeit
-from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -123,6 +121,17 @@ class PlainAgent:
         return np.eye(5)[self.agent.act(torch.from_numpy(observations)).numpy()]
 
 
+def in_turn(works: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """The median of what each gives, over rounds in which they take turns."""
+    rows = [[work() for work in works.values()] for _ in range(rounds)]
+    return dict(zip(works, np.median(rows, axis=0).tolist(), strict=True))
+
+
+def plain_seconds(data: Transitions, name: str, updates: int) -> float:
+    """From the call to one trained plain agent."""
+    return seconds_of(lambda: PlainAgent(name, data).train(updates))
+
+
 def measure_trainings(device: str = "cpu", rounds: int = 1, jax: Path | None = None) -> Iterator[dict]:
     """Medians of each algorithm's trainings, in turn with one plain agent and with JAX; CQL's over updates as well.
 
@@ -130,20 +139,15 @@ def measure_trainings(device: str = "cpu", rounds: int = 1, jax: Path | None = N
     """
     data, populations = load_dataset("pointmass/medium-rnd-v0"), MEMBERS[torch.device(device).type]
     growth = itertools.product(["CQL"], populations[:3], FURTHER_UPDATES) if jax else ()
-    for work in [*itertools.product(offline(), populations, [UPDATES]), *growth]:
-        (name, members, updates), times = work, defaultdict(list)
-        for _ in range(rounds if updates <= UPDATES else 1):
-            times["seconds"].append(our_seconds(data, *work, device))
-            if name in PEERS and members == 1:
-                times[PLAIN].append(seconds_of(lambda: PlainAgent(name, data).train(updates)))  # noqa: B023
-            if name in PEERS and jax:
-                times[JAX].append(jax_seconds(jax, data, *work))
+    for name, members, updates in [*itertools.product(offline(), populations, [UPDATES]), *growth]:
+        works = {"seconds": partial(our_seconds, data, name, members, updates, device)}
+        if name in PEERS and members == 1:
+            works[PLAIN] = partial(plain_seconds, data, name, updates)
+        if name in PEERS and jax:
+            works[JAX] = partial(jax_seconds, jax, data, name, members, updates)
         row = {"agent": name, "members": members, "updates": updates, "threads": threads_for(members)}
-        row |= {
-            column: statistics.median(times[column]) if times[column] else None for column in ("seconds", PLAIN, JAX)
-        }
-        row[RATIO] = row[JAX] and row[JAX] / row["seconds"]
-        yield row
+        row |= dict.fromkeys(("seconds", PLAIN, JAX)) | in_turn(works, rounds if updates <= UPDATES else 1)
+        yield row | {RATIO: row[JAX] and row[JAX] / row["seconds"]}
 
 
 def until_solved(train: Callable[[int], object], policy: Callable, oracle: Oracle, limit: int = 20_000) -> dict:
@@ -160,7 +164,7 @@ def measure_solving() -> Iterator[dict]:
     """How soon populations solve their mazes, and one plain agent."""
     for name, who, make_agent, settings in SOLVED:
         data, agent = load_dataset(f"pointmass/{name}-v0"), make_agent(**settings)
-        train = functools.partial(train_offline, agent, data, progress=False)
+        train = partial(train_offline, agent, data, progress=False)
         yield {"data": name, "who": who} | until_solved(train, agent.policy, Oracle(data.maze))
     data = load_dataset("pointmass/medium-rnd-v0")
     plain, oracle = PlainAgent("CQL", data), Oracle(data.maze)
@@ -174,14 +178,14 @@ def measure_mazes() -> Iterator[dict]:
         for copies in (1, 1024):
             worlds = gymnasium.make_vec(maze.env_id, num_envs=copies)
             worlds.reset(seed=0)
-            step = functools.partial(worlds.step, np.random.default_rng(0).integers(5, size=copies))
+            step = partial(worlds.step, np.random.default_rng(0).integers(5, size=copies))
             count, seconds = timeit.Timer(step).autorange()
             row[f"steps, {copies:,}"] = round(copies * count / seconds)
         with tempfile.TemporaryDirectory() as folder, mock.patch.dict("os.environ", RLKIT_MINI_CACHE=folder):
-            row |= {what: seconds_of(functools.partial(Oracle, maze)) for what in ("built", "loaded")}
+            row |= {what: seconds_of(partial(Oracle, maze)) for what in ("built", "loaded")}
         oracle = Oracle(maze)
         greedy = np.eye(5)[np.random.default_rng(0).integers(5, size=(32, len(oracle.observations)))]
-        row["evaluating 32 policies"] = seconds_of(functools.partial(oracle.evaluate, greedy))
+        row["evaluating 32 policies"] = seconds_of(partial(oracle.evaluate, greedy))
         yield row
 
 
@@ -193,19 +197,14 @@ def measure_plain(rounds: int = 3) -> Iterator[dict]:
         positions = maze.positions(oracle.points)[rng.integers(len(oracle.points), size=1024)]
         step = maze, positions, rng.integers(5, size=1024), rng.standard_normal((1024, 2))
         works = {
-            "the oracle": (oracle._solve_transitions, lambda: plain_transitions(oracle)),  # noqa: B023
-            "evaluating 32 policies": (lambda: oracle.evaluate(policies), lambda: plain_returns(oracle, policies)),  # noqa: B023
-            "a step of 1,024": (lambda: transition(*step), lambda: plain_step(*step)),  # noqa: B023
+            "the oracle": (oracle._solve_transitions, partial(plain_transitions, oracle)),
+            "evaluating 32 policies": (partial(oracle.evaluate, policies), partial(plain_returns, oracle, policies)),
+            "a step of 1,024": (partial(transition, *step), partial(plain_step, *step)),
         }
-        for what, pair in works.items():
-            ours, plain = np.median([[seconds_of(work) for work in pair] for _ in range(rounds)], axis=0).tolist()
-            yield {
-                "maze": maze.name,
-                "what": what,
-                "seconds": ours,
-                "plain, seconds": plain,
-                "plain over ours": plain / ours,
-            }
+        for what, (ours, plain) in works.items():
+            row = in_turn({"seconds": partial(seconds_of, ours), "plain, seconds": partial(seconds_of, plain)}, rounds)
+            ratio = row["plain, seconds"] / row["seconds"]
+            yield {"maze": maze.name, "what": what} | row | {"plain over ours": ratio}
 
 
 def run_benchmark(device: str = "cpu", rounds: int = 1, jax: Path | None = None) -> dict[str, list[dict]]:
