@@ -228,6 +228,11 @@ class ExplorationSweep(Swept):
     walks: list[Transitions]
     novelty: np.ndarray
 
+    @property
+    def updates(self) -> np.ndarray:
+        """The steps (evaluations,) after which it was evaluated."""
+        return np.array(self.grid["steps"])
+
     @classmethod
     def explore(
         cls, agent: RND, oracle: Oracle, steps: int, evaluations: int, progress: bool = True

@@ -110,8 +110,6 @@ class ChoosingFigure(Redrawn):
         message: two sentences, one on each way.
     """
 
-    rows = 1
-
     def __init__(
         self, choosing: Choosing, setting: dict | None = None, references: dict | None = None, titled: bool = True
     ) -> None:

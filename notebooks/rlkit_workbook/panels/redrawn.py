@@ -23,11 +23,10 @@ class Redrawn:
     Attributes:
         figure: 9 inches wide.
         message: what it shows, in two lines; its title, where it has one.
-        rows, columns: of its panels.
     """
 
     figure: Figure
-    rows, columns, title, message = 2, 2, None, ""
+    title, message = None, ""
 
     def draw_title(self) -> None:
         """Room for the two lines."""

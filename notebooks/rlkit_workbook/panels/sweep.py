@@ -23,36 +23,47 @@ class SweepFigure(FourPanels):
     Attributes:
         figure: 9 x 7 inches, or 5.8 where the message stands elsewhere.
         message: two sentences: how well it acts, and whether it knows.
-        kind: what the axes of returns say.
+        kind, titles, unit: what the two panels below say: of their numbers, of themselves, of the curve's axis.
     """
 
-    kind = RETURN
+    kind, unit = RETURN, "updates"
+    titles = ("How the return depends on", "How it learnt at this setting")
 
     def __init__(
         self, sweep: Sweep, setting: dict[str, float] | None = None, references: dict | None = None, titled: bool = True
     ) -> None:
         self.sweep, setting = sweep, sweep.settings[0] if setting is None else setting
-        here, (name, values) = sweep.index(setting), next(iter(sweep.grid.items()))
-        self.means = interquartile_mean(sweep.returns)  # (evaluations, *settings)
+        evaluation, here = self.parted(sweep.index(setting))
+        (name, values), self.means = next(iter(sweep.grid.items())), interquartile_mean(self.numbers)
         upright = sum(map(len, map(label_of, values))) > 50  # so many letters do not fit side by side
         super().__init__(*new_figure(2, 2, height=(7.0 if titled else HEIGHT) + upright))
         if titled:
             self.draw_title()
         low, high, known = self.draw_above()
         joined = {"linestyle": "none"} if isinstance(values[0], str) else {}  # between names there is nothing
-        self.draw_seeds(self.below, values, sweep.returns[-1, :, *here[1:]], sweep.algorithm, here[0], **joined)
-        self.draw_way(self.beside, sweep.updates_at(here), sweep.returns[:, *here], sweep.algorithm)
+        column = self.numbers[evaluation, :, *here[1:]]
+        self.draw_seeds(self.below, values, column, sweep.algorithm, here[0], **joined)
+        self.draw_way(self.beside, sweep.updates_at(here), self.numbers[:, *here], sweep.algorithm)
         if upright:
             self.below.tick_params(axis="x", labelrotation=90, labelsize=7.5)
         if sweep.updates.ndim > 1:
             self.beside.set_xlim(0, 1.05 * sweep.updates.max())
-        label_axes(self.below, f"How the return depends on {name}", axis_label(name, sweep.algorithm), self.kind)
-        label_axes(self.beside, "How it learnt at this setting", "updates", self.kind)
+        label_axes(self.below, f"{self.titles[0]} {name}", axis_label(name, sweep.algorithm), self.kind)
+        label_axes(self.beside, self.titles[1], self.unit, self.kind)
         for ax in (self.below, self.beside):
             ax.set_ylim(low, high)
             draw_references(ax, known | (references or {}))
         self.show(setting)
         self.settle_panels()
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """(evaluations, *settings, seeds), in the panels below."""
+        return self.sweep.returns
+
+    def parted(self, index: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+        """The evaluation that the panel of all settings shows, and where a setting stands, of `sweep.index`."""
+        return -1, index
 
     def draw_above(self) -> tuple[float, float, dict[str, float]]:
         """The two panels above; between which returns those below lie, and what to hold these against."""
@@ -74,11 +85,12 @@ class SweepFigure(FourPanels):
 
     def show(self, setting: dict[str, float]) -> Figure:
         """Bring the figure to another setting of the sweep, {"alpha": 1.0}."""
-        sweep, here = self.sweep, self.sweep.index(setting)
-        self.show_above(here)
+        sweep, index = self.sweep, self.sweep.index(setting)
+        evaluation, here = self.parted(index)
+        self.show_above(index)
         self.move_box(here[0])
-        column = sweep.returns[-1, :, *here[1:]]
-        self.show_seeds(column, self.means[-1, :, *here[1:]], bootstrap_interval(column))
-        self.show_way(sweep.updates_at(here), self.means[:, *here], bootstrap_interval(sweep.returns[:, *here]))
-        self.say(self.in_words(f"{sweep.algorithm}, {setting_in_words(setting)}", here))
+        column = (evaluation, slice(None), *here[1:])
+        self.show_seeds(self.numbers[column], self.means[column], bootstrap_interval(self.numbers[column]))
+        self.show_way(sweep.updates_at(here), self.means[:, *here], bootstrap_interval(self.numbers[:, *here]))
+        self.say(self.in_words(f"{sweep.algorithm}, {setting_in_words(setting)}", index))
         return self.figure

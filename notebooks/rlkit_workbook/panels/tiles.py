@@ -56,7 +56,8 @@ class Tiles:
             over: shapes of SVG over the first panel, in pixels.
         """
         pixels, titles = self.drawn.to_pixels(), (ax.get_title(loc="left") for ax in self.drawn.figure.axes)
-        self.cuts = self.cuts or cuts(pixels, self.drawn.rows, self.drawn.columns)
+        grid = self.drawn.figure.axes[0].get_gridspec()
+        self.cuts = self.cuts or cuts(pixels, grid.nrows, grid.ncols)
         first = self.cuts[0][0]
         return in_rows([[tile(pixels[cut], next(titles), over * (cut == first)) for cut in row] for row in self.cuts])
 

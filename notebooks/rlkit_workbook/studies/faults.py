@@ -53,17 +53,16 @@ def compared(name: str, seeds: int = SEEDS, length: int | None = None) -> dict:
     """A fault and its control: of learners exact returns and values at the start, of explorers coverage and goals."""
     fault = FAULTS[name]
     result = {"difference": fault.title, "says": fault.says, "data": fault.control.data}
-    for label in ("altered", "control"):
-        agent, outcome = trained(fault.control, fault if label == "altered" else None, seeds, length)
+    for label, planted in (("altered", fault), ("control", None)):
+        agent, outcome = trained(fault.control, planted, seeds, length)
         if isinstance(outcome, list):
             result[label] = {
                 "coverage": [coverage(run.positions, run.maze.walls) for run in outcome],
                 "goals": [int(run.terminations.sum()) for run in outcome],
             }
-            continue
-        judged = Judgement.of(agent, oracle_of(fault.control))
-        result[label] = at_start(judged)
-        result["optimal_return"] = judged.oracle.optimal_return
+        else:
+            judged = Judgement.of(agent, oracle_of(fault.control))
+            result |= {label: at_start(judged), "optimal_return": judged.oracle.optimal_return}
     return result
 
 

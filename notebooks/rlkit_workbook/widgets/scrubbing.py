@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import html
-import math
 from collections.abc import Callable
 
 import ipywidgets as widgets
@@ -64,9 +63,8 @@ class Scrub(Panel):
         self.sweep, self._references = sweep, references
         self._tiles, self._seen = Tiles(self._figure), {}
         self.sliders = {name: self._slider(name, values, setting[name]) for name, values in sweep.grid.items()}
-        shape = tuple(map(len, sweep.grid.values()))
-        self._ahead = math.prod(shape) <= MOST
-        self._words, self._views = (self._leaves(shape if self._ahead else (), of) for of in ("", self._tiles.blank))
+        self._ahead = len(sweep.settings) <= MOST
+        self._words, self._views = (self._leaves(of) for of in ("", self._tiles.blank))
         words, views = (self._stack(each, list(self.sliders.values())) for each in (self._words, self._views))
         words.add_class("rlkit-words")
         pictures = widgets.Box([views], _dom_classes=("rlkit-pictures",))
@@ -82,11 +80,11 @@ class Scrub(Panel):
 
     @property
     def picture(self) -> widgets.HTML:
-        return self._views[self._leaf(self._here)]
+        return self._views[self._here]
 
     @property
     def caption(self) -> widgets.HTML:
-        return self._words[self._leaf(self._here)]
+        return self._words[self._here]
 
     @property
     def figure(self):
@@ -115,19 +113,11 @@ class Scrub(Panel):
         slider.observe(self._show, "value")
         return slider
 
-    @staticmethod
-    def _leaves(shape: tuple[int, ...], value: str) -> np.ndarray:
-        """A widget per setting, which hold the same at first; all share one layout and style, which are models too."""
-        leaves, spare = np.empty(shape, dtype=object), widgets.HTML()
-        layout, style = spare.layout, spare.style
-        spare.close()
-        for place in np.ndindex(shape):
-            leaves[place] = widgets.HTML(value, layout=layout, style=style)
-        return leaves
-
-    def _leaf(self, place: tuple[int, ...]) -> tuple[int, ...]:
-        """Which widget shows a setting."""
-        return place if self._ahead else ()
+    def _leaves(self, value: str) -> np.ndarray:
+        """The widget that shows each setting: its own, or one for all; all share one layout and style, models too."""
+        first, others = widgets.HTML(value), self.sweep.settings[1:] if self._ahead else ()
+        leaves = [first, *(widgets.HTML(value, layout=first.layout, style=first.style) for _ in others)]
+        return np.resize(np.array(leaves, dtype=object), tuple(map(len, self.sweep.grid.values())))
 
     def _controls(self) -> widgets.Box:
         """The sliders, what grows with a button that plays it, and what shows the agent's walk."""
@@ -144,8 +134,8 @@ class Scrub(Panel):
 
     def _stack(self, leaves: np.ndarray, sliders: list) -> widgets.Widget:
         """Leaves (*settings), as stacks in stacks of which the browser shows the one that the sliders are at."""
-        if not leaves.ndim:
-            return leaves.item()
+        if not (sliders and self._ahead):
+            return leaves.flat[0]
         children = [self._stack(each, sliders[1:]) for each in map(np.asarray, leaves)]
         stack = widgets.Stack(children, selected_index=sliders[0].index)
         widgets.jsdlink((sliders[0], "index"), (stack, "selected_index"))
@@ -175,8 +165,7 @@ class Scrub(Panel):
         """Let the leaves of a setting show it."""
         if place not in self._seen:
             self._seen[place] = self._drawn(place)
-        leaf = self._leaf(place)
-        self._words[leaf].value, self._views[leaf].value = self._seen[place]
+        self._words[place].value, self._views[place].value = self._seen[place]
 
     def _drawn(self, place: tuple[int, ...]) -> tuple[str, str]:
         """The message of a setting, and its figure with the agent's walk, as HTML."""

@@ -121,7 +121,7 @@ class PlainAgent:
         return np.eye(5)[self.agent.act(torch.from_numpy(observations)).numpy()]
 
 
-def in_turn(works: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+def medians(works: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
     """The median of what each gives, over rounds in which they take turns."""
     rows = [[work() for work in works.values()] for _ in range(rounds)]
     return dict(zip(works, np.median(rows, axis=0).tolist(), strict=True))
@@ -146,7 +146,7 @@ def measure_trainings(device: str = "cpu", rounds: int = 1, jax: Path | None = N
         if name in PEERS and jax:
             works[JAX] = partial(jax_seconds, jax, data, name, members, updates)
         row = {"agent": name, "members": members, "updates": updates, "threads": threads_for(members)}
-        row |= dict.fromkeys(("seconds", PLAIN, JAX)) | in_turn(works, rounds if updates <= UPDATES else 1)
+        row |= dict.fromkeys(("seconds", PLAIN, JAX)) | medians(works, rounds if updates <= UPDATES else 1)
         yield row | {RATIO: row[JAX] and row[JAX] / row["seconds"]}
 
 
@@ -202,7 +202,7 @@ def measure_plain(rounds: int = 3) -> Iterator[dict]:
             "a step of 1,024": (partial(transition, *step), partial(plain_step, *step)),
         }
         for what, (ours, plain) in works.items():
-            row = in_turn({"seconds": partial(seconds_of, ours), "plain, seconds": partial(seconds_of, plain)}, rounds)
+            row = medians({"seconds": partial(seconds_of, ours), "plain, seconds": partial(seconds_of, plain)}, rounds)
             ratio = row["plain, seconds"] / row["seconds"]
             yield {"maze": maze.name, "what": what} | row | {"plain over ours": ratio}
 
