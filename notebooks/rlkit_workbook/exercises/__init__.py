@@ -14,7 +14,6 @@ from collections.abc import Callable
 from IPython.display import display
 
 from rlkit_mini.names import Catalogue
-from rlkit_workbook.cells import renewed
 from rlkit_workbook.exercises import (
     awac,
     beyond_the_maze,
@@ -41,7 +40,6 @@ from rlkit_workbook.exercises.quizzes import beliefs, quiz
 _SUBJECTS = (exploring, rnd, data_sets, dqn, cql, awac, iql, data_ablations, judging, fine_tuning, beyond_the_maze)
 EXERCISES = Catalogue("exercise", {item.name: item for subject in _SUBJECTS for item in subject.EXERCISES})
 ITEMS = Catalogue("exercise", EXERCISES | BUILDS)
-predict, quiz = renewed(predict), renewed(quiz)
 _points: dict[str, float] = {}  # of each exercise's last attempt
 _hinted: dict[str, int] = {}  # how many steps of each larger exercise's hints were shown
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 
+from rlkit_workbook.exercises.quizzes import explained
 from rlkit_workbook.faults import FAULTS
 from rlkit_workbook.results import texts_beside
 
@@ -18,13 +19,10 @@ def _question(label: str, name: str) -> widgets.VBox:
         style={"description_width": "19em"},
         layout=widgets.Layout(width="44em", max_width="100%"),
     )
-    explained = [widgets.HTML(), *(widgets.HTML(_explained(name, chosen)) for chosen in TEXTS)]
-    explanation = widgets.Stack(explained, selected_index=0)
-    widgets.jslink((choice, "index"), (explanation, "selected_index"))  # in the browser, without a kernel too
-    return widgets.VBox([choice, explanation])
+    return explained(choice, ["", *(_explanation(name, chosen) for chosen in TEXTS)])
 
 
-def _explained(name: str, chosen: str) -> str:
+def _explanation(name: str, chosen: str) -> str:
     verdict, text = "✓ Right.", TEXTS[name]["why"]
     if chosen != name:
         verdict, text = "✗ Not this one.", f"If it were, {TEXTS[chosen]['shows']} {TEXTS[name]['clue']}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipywidgets as widgets
 
 from rlkit_mini.names import Catalogue
+from rlkit_workbook.cells import renewed
 from rlkit_workbook.exercises import progress_file
 from rlkit_workbook.results import texts_beside
 
@@ -17,7 +18,10 @@ STYLE = """<style>
 
 
 class Prediction(widgets.VBox):
-    """A question with a choice of answers, or for a number, and one line why; what is entered is kept at once."""
+    """Asks for a prediction, before the cell that `reveal`s the truth: a choice, or a number, and one line why.
+
+    What is entered is kept at once.
+    """
 
     def __init__(self, name: str) -> None:
         entry = PREDICTIONS[name]
@@ -45,9 +49,7 @@ class Prediction(widgets.VBox):
         return "\n".join([f"Predict: {entry['question']}", *(f"  ○ {choice}" for choice in entry.get("choices", ()))])
 
 
-def predict(name: str) -> Prediction:
-    """Ask for a prediction, before the cell that `reveal`s the truth."""
-    return Prediction(name)
+predict = renewed(Prediction)
 
 
 def reveal(name: str, truth) -> None:

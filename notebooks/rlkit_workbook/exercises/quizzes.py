@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipywidgets as widgets
 
 from rlkit_mini.names import Catalogue
+from rlkit_workbook.cells import renewed
 from rlkit_workbook.exercises import progress_file
 from rlkit_workbook.exercises.boxes import Box
 from rlkit_workbook.panels.shown import Panel
@@ -20,10 +21,15 @@ def _question(number: int, question: str, answers: list[dict], chosen: str | Non
     }
     value = chosen if chosen in said else None
     choice = widgets.RadioButtons(options=list(said), value=value, description=f"{number}. {question}")
-    verdicts = widgets.Stack([widgets.HTML(_verdict(*each)) for each in said.values()], selected_index=choice.index)
-    widgets.jslink((choice, "index"), (verdicts, "selected_index"))  # answers in the browser, without a kernel too
     choice.observe(lambda change: keep(number, change.new), "value")
-    return widgets.VBox([choice, verdicts])
+    return explained(choice, [_verdict(*each) for each in said.values()])
+
+
+def explained(choice, explanations: list[str]) -> widgets.VBox:
+    """A choice, and below it what is to be said (HTML) of the one chosen: by the browser, without a kernel too."""
+    shown = widgets.Stack([widgets.HTML(each) for each in explanations], selected_index=choice.index)
+    widgets.jslink((choice, "index"), (shown, "selected_index"))
+    return widgets.VBox([choice, shown])
 
 
 def _verdict(verdict: str, why: str | None) -> str:
@@ -53,6 +59,7 @@ class Quiz(Panel):
         return f"quiz: {len(self.entries)} questions"
 
 
+@renewed
 def quiz(notebook: str) -> Quiz:
     """The quiz of a notebook ("05"), or the questions "before" and "after": each answer is explained, and kept.
 
