@@ -153,9 +153,10 @@ class Oracle:
         """
         with torch.no_grad():
             probabilities = self._at_points(policy(self.points) if callable(policy) else policy)
-        matrices = _in_threads(self._policy_matrix, probabilities.reshape(-1, *probabilities.shape[-2:]))
-        episodes = np.array(_in_threads(self._episode, matrices)).reshape(*probabilities.shape[:-2], 2)
-        return Evaluation(self, matrices, episodes[..., 0], episodes[..., 1])
+        found = _in_threads(self._episode, probabilities.reshape(-1, *probabilities.shape[-2:]))
+        leading = probabilities.shape[:-2]
+        matrices, returns, rates = (np.array(part).reshape(leading) for part in zip(*found, strict=True))
+        return Evaluation(self, matrices, returns, rates)
 
     def sub_cells(self, observations: ArrayLike) -> np.ndarray:
         """The sub-cell (..., ) in which each observation (..., 2) lies."""
@@ -230,14 +231,15 @@ class Oracle:
         )
         return choice @ self._transitions
 
-    def _episode(self, matrix: sparse.csr_matrix) -> tuple[float, float]:
-        """Return and success rate: follow the share of episodes that has not terminated through the steps."""
+    def _episode(self, probabilities: np.ndarray) -> tuple[sparse.csr_matrix, float, float]:
+        """Matrix, return and success rate: follow the share of episodes that has not terminated through the steps."""
+        matrix = self._policy_matrix(probabilities)
         backwards, alive = matrix[:-1].T.tocsr(), matrix[-1].toarray().ravel()
         total = alive.sum()
         for _ in range(self.maze.horizon - 1):
             alive = backwards @ alive
             total += alive.sum()
-        return -total, 1 - alive.sum()
+        return matrix, -total, 1 - alive.sum()
 
     def _sub_cells_at(self, positions: np.ndarray) -> np.ndarray:
         cells = np.clip(np.floor(positions), 0, np.array(self.maze.shape) - 1)
@@ -283,9 +285,14 @@ class Evaluation:
     """
 
     oracle: Oracle
-    _matrices: list
+    _matrices: np.ndarray
     episode_return: np.ndarray
     success_rate: np.ndarray
+
+    def __getitem__(self, members) -> Evaluation:
+        """Of one member, or of several, as an array is indexed."""
+        parts = (self._matrices, self.episode_return, self.success_rate)
+        return Evaluation(self.oracle, *(part[members, ...] for part in parts))
 
     @cached_property
     def q_values(self) -> np.ndarray:
@@ -298,7 +305,7 @@ class Evaluation:
         """V^pi of the start itself (...,), discounted, without a time limit."""
         values = [
             (matrix[-1] @ (self.oracle.discount * values - 1)).item()
-            for matrix, values in zip(self._matrices, self._values, strict=True)
+            for matrix, values in zip(self._matrices.flat, self._values, strict=True)
         ]
         return np.array(values).reshape(self.episode_return.shape)
 
@@ -313,7 +320,7 @@ class Evaluation:
                 values = self.oracle.discount * (matrix @ values) - costs
             return values
 
-        return _in_threads(solve, self._matrices)
+        return _in_threads(solve, self._matrices.flat)
 
     @cached_property
     def visitation(self) -> np.ndarray:
@@ -328,11 +335,14 @@ class Evaluation:
                 alive = discount * (backwards @ alive)
             return total
 
-        return np.array(_in_threads(follow, self._matrices)).reshape(*self.episode_return.shape, -1)
+        return np.array(_in_threads(follow, self._matrices.flat)).reshape(*self.episode_return.shape, -1)
 
 
 def _in_threads(function: Callable, items: Iterable) -> list:
     """The function of each item; scipy's products release the interpreter's lock."""
+    items = list(items)
+    if len(items) < 8:  # about as fast in one, and other programs keep their cores
+        return [function(item) for item in items]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(function, items))
 

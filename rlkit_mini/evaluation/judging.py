@@ -68,7 +68,10 @@ class Judgement:
         """Of one member, or of several, as an array is indexed."""
         parts = {"policy": self.policy, "q_values": self.q_values, "at_points": self.at_points}
         parts = {name: None if part is None else part[members] for name, part in parts.items()}
-        return dataclasses.replace(self, **parts)
+        those = dataclasses.replace(self, **parts)
+        if "truth" in vars(self):  # it is known already
+            vars(those)["truth"] = self.truth[members]
+        return those
 
     @cached_property
     def truth(self) -> Evaluation:

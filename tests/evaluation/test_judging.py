@@ -88,6 +88,20 @@ def test_one_members_view_is_what_the_population_holds_of_it(oracle, actor):
     assert judged.median == sorted(range(3), key=lambda member: judged.returns[member])[1]
 
 
+def test_what_is_known_of_the_population_is_not_evaluated_again_for_a_member(oracle, actor, monkeypatch):
+    judged = Judgement.of(actor, oracle)
+    before, returns = judged[[2, 0]], judged.returns
+    monkeypatch.setattr(type(oracle), "evaluate", None)
+    after = judged[[2, 0]]
+    np.testing.assert_array_equal(after.returns, returns[[2, 0]])
+    assert judged[1].returns == returns[1]
+    assert judged[1].truth.q_values.shape == judged[1].q_values.shape
+    monkeypatch.undo()
+    for name in ("returns", "true_q", "true_start"):
+        np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
+    np.testing.assert_array_equal(after.truth.visitation, before.truth.visitation)
+
+
 def test_a_judgement_stays_what_it_was_while_the_agent_learns_on(oracle):
     """Also: kept at evaluations during training, it is that of agents trained for so long."""
     agent, kept = CQL(seeds=2), []

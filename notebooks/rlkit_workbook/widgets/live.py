@@ -151,10 +151,9 @@ class LiveTraining:
         self.on_run(self)
 
     def _train(self) -> None:
-        began, until = time.perf_counter(), time.monotonic() + SECONDS
+        showing, until = 0.0, time.monotonic() + SECONDS
+        self.on_run(self)  # the first picture, of which most stays, is not counted
         while self.done < self.updates and not self._halt.is_set():
-            self.on_run(self)
-            showing = time.perf_counter() - began
             done = self._make(max(PERIOD - showing, showing))
             began = time.perf_counter()
             if done == self.updates or time.monotonic() > until:
@@ -162,6 +161,9 @@ class LiveTraining:
                 self.on_run(self)  # it has stopped; the last judgement takes a while
             if done > self.done:  # else it was stopped while it was shown
                 self.run = self.run.judged_again(self.agent, done)
+            if not self._halt.is_set():
+                self.on_run(self)
+            showing = time.perf_counter() - began
 
     def _make(self, seconds: float) -> int:
         """Train for so long, or until it is stopped: how many updates there were then in all."""
