@@ -4,6 +4,7 @@ import numpy as np
 from numpy import array
 
 from rlkit_workbook.exercises.checking import Exercise
+from rlkit_workbook.exercises.data_sets import flags
 from rlkit_workbook.panels.elsewhere import value_bounds
 
 
@@ -19,10 +20,6 @@ def _ends(r):
 
 def _last(steps):
     return np.arange(len(steps)) == len(steps) - 1
-
-
-def _flags(*ends):
-    return array([bool(int(end)) for end in ends])
 
 
 CART, MOUNTAIN = np.ones(4), array([-1.0, -1.0, -1.0])
@@ -56,12 +53,12 @@ EXERCISES = [
     Exercise(
         reference=usable_steps,
         cases={
-            "it falls": (_flags(*"0001"), _flags(*"0000")),
-            "time runs out": (_flags(*"0000"), _flags(*"0001")),
-            "the recording stops": (_flags(*"0000"), _flags(*"0000")),
-            "two episodes": (_flags(*"00100"), _flags(*"00001")),
-            "it falls as time runs out": (_flags(*"00100"), _flags(*"00100")),
-            "three episodes, one of a single step": (_flags(*"0001000"), _flags(*"0010000")),
+            "it falls": (flags(0, 0, 0, 1), flags(0, 0, 0, 0)),
+            "time runs out": (flags(0, 0, 0, 0), flags(0, 0, 0, 1)),
+            "the recording stops": (flags(0, 0, 0, 0), flags(0, 0, 0, 0)),
+            "two episodes": (flags(0, 0, 1, 0, 0), flags(0, 0, 0, 0, 1)),
+            "it falls as time runs out": (flags(0, 0, 1, 0, 0), flags(0, 0, 1, 0, 0)),
+            "three episodes, one of a single step": (flags(0, 0, 0, 1, 0, 0, 0), flags(0, 0, 1, 0, 0, 0, 0)),
         },
         inputs=lambda d: (d.flags("steps"), d.flags("steps")),
         misconceptions={

@@ -20,13 +20,10 @@ def _marked(actions, q_values):
     return nn.functional.one_hot(actions, q_values.shape[-1])
 
 
-def _drawn(leading):
-    def of(draw):
-        q_values, temperature = draw.values(f"{leading} actions"), draw.number(0.05, 5)
-        q_values = q_values * min(1, 4 * temperature)  # float64 holds exp(Q / T)
-        return *tensors(q_values, draw.choices(leading, q_values.shape[-1])), temperature
-
-    return of
+def _drawn(draw, leading):
+    q_values, temperature = draw.values(f"{leading} actions"), draw.number(0.05, 5)
+    q_values = q_values * min(1, 4 * temperature)  # float64 holds exp(Q / T)
+    return *tensors(q_values, draw.choices(leading, q_values.shape[-1])), temperature
 
 
 Q_VALUES = tensor([[[-3.0, -1.0, -2.0], [-1.0, -4.0, -1.5]], [[-2.0, -6.0, -1.0], [-7.0, -8.0, -5.0]]])
@@ -39,7 +36,7 @@ CASES = {
 EXERCISES = [
     Exercise(
         reference=cql_penalty,
-        inputs=_drawn("+"),
+        inputs=lambda d: _drawn(d, "+"),
         differentiable="q_values",
         cases=CASES,
         misconceptions={
@@ -64,7 +61,7 @@ EXERCISES = [
     ),
     Exercise(
         reference=penalty_gradient,
-        inputs=_drawn("..."),
+        inputs=lambda d: _drawn(d, "..."),
         cases=CASES,
         misconceptions={
             "sign_error": lambda q, a, t: _marked(a, q) - softmax(q / t, -1),

@@ -22,7 +22,7 @@ def _shares(counts, unseen=1 / 5):
     return np.where(totals > 0, counts / np.maximum(totals, 1), unseen)
 
 
-def _flags(*steps):
+def flags(*steps):
     return np.array(steps, dtype=bool)
 
 
@@ -40,7 +40,7 @@ def _drawn_pairs(draw):
 
 
 REWARDS = np.array([-1.0, -2.0, 0.0, -1.0, -4.0, -1.0, 5.0, -1.0])
-GOALS, LIMITS = _flags(0, 0, 1, 0, 0, 0, 1, 0), _flags(0, 0, 0, 0, 1, 0, 1, 0)
+GOALS, LIMITS = flags(0, 0, 1, 0, 0, 0, 1, 0), flags(0, 0, 0, 0, 1, 0, 1, 0)
 CELLS, ACTIONS = np.array([0, 0, 0, 2, 2, 0]), np.array([1, 4, 1, 0, 3, 2])
 
 EXERCISES = [
@@ -66,11 +66,11 @@ EXERCISES = [
         reference=continuation_mask,
         inputs=lambda d: (d.flags("+"), d.flags("+")),
         cases={
-            "a step that goes on": (_flags(0), _flags(0)),
-            "a step that terminates": (_flags(1), _flags(0)),
-            "a step that is truncated": (_flags(0), _flags(1)),
-            "a step that is both": (_flags(1), _flags(1)),
-            "a population (members, steps)": (_flags([0, 1, 0], [0, 0, 1]), _flags([0, 0, 1], [1, 0, 0])),
+            "a step that goes on": (flags(0), flags(0)),
+            "a step that terminates": (flags(1), flags(0)),
+            "a step that is truncated": (flags(0), flags(1)),
+            "a step that is both": (flags(1), flags(1)),
+            "a population (members, steps)": (flags([0, 1, 0], [0, 0, 1]), flags([0, 0, 1], [1, 0, 0])),
         },
         misconceptions={
             "truncations_too": mask_of_limits_too,

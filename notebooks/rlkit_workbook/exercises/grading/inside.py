@@ -4,10 +4,10 @@ Only what goes on in the notebook is decided here, as the notebook itself would:
 """
 
 from __future__ import annotations
-import __future__
 
 import ast
 import asyncio
+import codeop
 import functools
 import inspect
 import io
@@ -132,7 +132,9 @@ class _Run:
 
     def __init__(self, job: Path, plan: dict, names: dict) -> None:
         self.job, self.plan, self.names = job, plan, names
-        self.statement, self.attempts, self.flags, self.process = "", 0, FLAGS, os.getpid()
+        self.statement, self.attempts, self.process = "", 0, os.getpid()
+        self.compile = codeop.Compile()  # what is imported from __future__ holds for all that follows
+        self.compile.flags |= FLAGS
         self.missing: dict[str, str] = {}  # name -> why there is none
         exercises.exercise = self.exercise  # a module of the learner's own imports it from there
 
@@ -156,9 +158,7 @@ class _Run:
         self.names |= dict.fromkeys(self.plan["aliases"], self.exercise)
         shown = isinstance(node, ast.Expr)
         tree = ast.Expression(node.value) if shown else ast.Module([node], [])
-        code = compile(tree, cell, "eval" if shown else "exec", self.flags, dont_inherit=True)
-        for feature in __future__.all_feature_names:  # they hold for all that follows
-            self.flags |= code.co_flags & getattr(__future__, feature).compiler_flag
+        code = self.compile(tree, cell, "eval" if shown else "exec")
         value = eval(code, self.names)
         if code.co_flags & inspect.CO_COROUTINE:
             value = asyncio.run(value)
