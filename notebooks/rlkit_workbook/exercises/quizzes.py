@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import ipywidgets as widgets
 
 from rlkit_mini.names import Catalogue
@@ -13,16 +15,6 @@ from rlkit_workbook.results import texts_beside
 
 QUIZZES = Catalogue("notebook", texts_beside(__file__, "quizzes.toml"))
 BELIEFS = texts_beside(__file__, "beliefs.toml")  # before the course, and in other words after its core path
-
-
-def _question(number: int, question: str, answers: list[dict], chosen: str | None, keep) -> widgets.VBox:
-    said = {
-        a.get("right") or a["wrong"]: ("✓ Right." if "right" in a else "✗ Not quite.", a.get("why")) for a in answers
-    }
-    value = chosen if chosen in said else None
-    choice = widgets.RadioButtons(options=list(said), value=value, description=f"{number}. {question}")
-    choice.observe(lambda change: keep(number, change.new), "value")
-    return explained(choice, [_verdict(*each) for each in said.values()])
 
 
 def explained(choice, explanations: list[str]) -> widgets.VBox:
@@ -38,14 +30,33 @@ def _verdict(verdict: str, why: str | None) -> str:
 
 
 class Quiz(Panel):
-    """The questions of a quiz, below one another."""
+    """The quiz of a notebook ("05"), or the questions "before" and "after": each answer is explained, and kept.
+
+    Those before are not explained: their answers come back beside those after (`beliefs`).
+    """
 
     invitation = "Run this cell to answer."
 
-    def __init__(self, entries: list[dict], children: list[widgets.Widget]) -> None:
-        self.entries = entries
+    def __init__(self, notebook: str) -> None:
+        self.entries, self.notebook = BELIEFS.get(notebook) or QUIZZES[notebook], notebook
+        kept = progress_file.read("quizzes").get(notebook, [])
+        self.kept = (kept + [None] * len(self.entries))[: len(self.entries)]
         super().__init__("rlkit-panel", "quiz")
-        self.fill(*children)
+        self.fill(*(self._question(place, **entry) for place, entry in enumerate(self.entries)))
+
+    def _question(self, place: int, question: str, answers: list[dict]) -> widgets.VBox:
+        said = {
+            a.get("right") or a["wrong"]: ("✓ Right." if "right" in a else "✗ Not quite.", a.get("why"))
+            for a in answers
+        }
+        value = self.kept[place] if self.kept[place] in said else None
+        choice = widgets.RadioButtons(options=list(said), value=value, description=f"{place + 1}. {question}")
+        choice.observe(functools.partial(self._keep, place), "value")
+        return explained(choice, [_verdict(*each) for each in said.values()])
+
+    def _keep(self, place: int, change) -> None:
+        self.kept[place] = change.new
+        progress_file.record("quizzes", self.notebook, self.kept)
 
     def still(self) -> tuple[str, None]:
         """The questions and their answers, without what is right."""
@@ -59,24 +70,7 @@ class Quiz(Panel):
         return f"quiz: {len(self.entries)} questions"
 
 
-@renewed
-def quiz(notebook: str) -> Quiz:
-    """The quiz of a notebook ("05"), or the questions "before" and "after": each answer is explained, and kept.
-
-    Those before are not explained: their answers come back beside those after (`beliefs`).
-    """
-    entries = BELIEFS.get(notebook) or QUIZZES[notebook]
-    kept = (progress_file.read("quizzes").get(notebook, []) + [None] * len(entries))[: len(entries)]
-
-    def keep(number: int, answer: str) -> None:
-        kept[number - 1] = answer
-        progress_file.record("quizzes", notebook, list(kept))
-
-    questions = [
-        _question(number, **entry, chosen=chosen, keep=keep)
-        for number, (entry, chosen) in enumerate(zip(entries, list(kept), strict=True), start=1)
-    ]
-    return Quiz(entries, questions)
+quiz = renewed(Quiz)
 
 
 def beliefs() -> Box:
