@@ -32,6 +32,8 @@ def _drawn_parts(draw):
 
 HALVES = array([0.5, 0.5])
 BEST = array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+NEAR, FAR = array([0.7, 0.2, 0.1]), array([0.2, 0.3, 0.5])
+UNDECIDED = array([[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.25, 0.25, 0.25, 0.25]])
 EXERCISES = [
     Exercise(
         reference=expected_share,
@@ -65,13 +67,7 @@ EXERCISES = [
             "random places, optimal actions": (HALVES, array([0.9, 0.1]), BEST, 1.0, 0.0),
             "the path's places, random actions": (array([0.8, 0.2]), HALVES, BEST, 0.0, 1.0),
             "both knobs in between": (array([0.8, 0.2]), HALVES, BEST, 0.3, 0.6),
-            "an optimal policy that is undecided": (
-                array([0.7, 0.2, 0.1]),
-                array([0.2, 0.3, 0.5]),
-                array([[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.25, 0.25, 0.25, 0.25]]),
-                0.25,
-                0.4,
-            ),
+            "an optimal policy that is undecided": (NEAR, FAR, UNDECIDED, 0.25, 0.4),
         },
         misconceptions={
             "knobs_exchanged": lambda path, free, best, q, p: two_knobs(path, free, best, p, q),

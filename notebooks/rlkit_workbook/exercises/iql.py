@@ -140,9 +140,7 @@ EXERCISES = [
             "reverse_divergence": lambda p, b, f, w: -w * masked(p, f(b / p)),
             "divergence_itself": lambda p, b, f, w: -w * _divergence(p, b, f)[..., 0],
             "divergence_everywhere": lambda p, b, f, w: np.broadcast_to(-w * _divergence(p, b, f), p.shape),
-            "whole_divergence": lambda p, b, f, w: (
-                -w * masked(p, np.nansum(b * f(p / b), -1, keepdims=True) + np.zeros_like(p))
-            ),
+            "whole_divergence": lambda p, b, f, w: -w * masked(p, np.nansum(b * f(p / b), -1, keepdims=True)),
             "never_taken_not_a_number": lambda p, b, f, w: -w * b / p * f(p / b),
             "no_inverse_ratio_unmasked": lambda p, b, f, w: -w * f(p / b),
             "term_of_the_sum_unmasked": lambda p, b, f, w: -w * b * f(p / b),

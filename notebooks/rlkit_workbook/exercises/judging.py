@@ -126,12 +126,7 @@ EXERCISES = [
         reference=trajectory_bonus,
         inputs=_drawn_process,
         cases={
-            "two actions that lead to the same place": (
-                array([[1.0, 0.0], [0.0, 1.0]]),
-                array([[0.5, 0.5], [0.5, 0.5]]),
-                SAME_PLACES,
-                1.0,
-            ),
+            "two actions that lead to the same place": (np.eye(2), EVEN[:2], SAME_PLACES, 1.0),
             "a place where only the behaviour goes": (ONE_WAY, EVEN, NOISY, 0.5),
             "a place where only the policy goes": (EVEN, ONE_WAY, NOISY, 2.0),
         },
