@@ -92,7 +92,7 @@ def test_a_choice_is_made_seed_by_seed_and_only_the_last_way_peeks():
 
 
 def test_choosing_judges_every_candidate_on_held_out_episodes():
-    result = report.run_part("choose", "choosing: medium-near-expert", seeds=2, steps=4)
+    result = json.loads(report.run_part("choose", "choosing: medium-near-expert", seeds=2, steps=4))
     assert [(row["agent"], row["updates"]) for row in result["candidates"]] == [
         (label, updates) for label in report.CANDIDATES for updates in (2, 4)
     ]

@@ -367,8 +367,8 @@ def test_bad_paintings_are_refused_in_one_line(more, words):
 def test_a_painting_numbers_its_waypoints():
     maze = MAZES["medium"]
     route = [(5.5, 2.5), (2.5, 0.5), (5.5, 2.5)]
-    _, ax = draw_painting(maze, maze.start, route, tiny_data(), -20.5)
-    assert {"1,3", "2"} <= {text.get_text() for text in ax.texts}
+    figure = draw_painting(maze, maze.start, route, tiny_data(), -20.5)
+    assert {"1,3", "2"} <= {text.get_text() for text in figure.axes[0].texts}
 
 
 # The probe
@@ -385,7 +385,7 @@ def test_the_probe_counts_and_averages_what_is_at_the_place():
     np.testing.assert_allclose(facts["believed"], run.judged.q_values[here].mean(axis=0))
     np.testing.assert_allclose(facts["best"], run.oracle.optimal_q[here].mean(axis=0))
     assert set(actions_at(run.oracle, run.data, place, None)) == {"tried", "best"}
-    figure, _ = draw_probe(run.oracle, run.data, place, run.judged)
+    figure = draw_probe(run.oracle, run.data, place, run.judged)
     figure.canvas.draw()
     assert np.shape(figure.canvas.buffer_rgba())[:2] == (390, 900)
 

@@ -10,7 +10,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from rlkit_mini.files import whole_file
+from rlkit_mini.names import check_count
 
 
 class CutShortError(RuntimeError):
@@ -95,22 +96,17 @@ def _kept(file: Path, read: Callable[[Path], Any]) -> Any:
         return None
 
 
-@contextmanager
-def processes(workers: int | None = None) -> Iterator[Executor | None]:
+def processes(workers: int | None = None) -> AbstractContextManager[Executor | None]:
     """An executor of so many processes on this machine; None without a number.
 
     Raises:
         ValueError: fewer than one.
     """
     if workers is None:
-        yield None
-        return
-    if workers < 1:
-        raise ValueError(f"workers is {workers}; expected at least 1")
+        return nullcontext()
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     ends_at_once = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_DFL)}
-    with ProcessPoolExecutor(workers, context, **ends_at_once) as pool:
-        yield pool
+    return ProcessPoolExecutor(check_count("workers", workers), context, **ends_at_once)
 
 
 def _finished(parts: Sequence[Part], executor: Executor | None) -> Iterator[tuple[Part, Future]]:

@@ -53,15 +53,17 @@ def parts() -> list[tuple[str, str]]:
     return [(kind, name) for kind, names in kinds.items() for name in names]
 
 
-def run_part(kind: str, name: str, seeds: int, steps: int | None = None) -> dict:
-    """The numbers of one part, ready for JSON."""
+def run_part(kind: str, name: str, seeds: int, steps: int | None = None) -> bytes:
+    """The numbers of one part, as JSON."""
     torch.set_num_threads(1)
     if kind == "choose":
-        return _choosing(name, seeds, steps)
-    if kind == "snippet":
-        return compared(DIFFERENCES[name], seeds, steps)
-    result = run_experiment(_experiment(name, steps), seeds, progress=False)
-    return _comparison(result) if kind == "compare" else result.summary
+        numbers = _choosing(name, seeds, steps)
+    elif kind == "snippet":
+        numbers = compared(DIFFERENCES[name], seeds, steps)
+    else:
+        result = run_experiment(_experiment(name, steps), seeds, progress=False)
+        numbers = _comparison(result) if kind == "compare" else result.summary
+    return (json.dumps(numbers, indent=1) + "\n").encode()
 
 
 def made_with(kind: str, name: str, seeds: int, steps: int | None) -> dict:
@@ -81,11 +83,7 @@ def made_with(kind: str, name: str, seeds: int, steps: int | None) -> dict:
 
 def _part(kind: str, name: str, seeds: int, steps: int | None) -> Part:
     said, asked = f"{kind} {name}", (kind, name, seeds, steps)
-    return Part(said, file_name(said, made_with(*asked), ".json"), partial(_as_bytes, *asked))
-
-
-def _as_bytes(kind: str, name: str, seeds: int, steps: int | None) -> bytes:
-    return (json.dumps(run_part(kind, name, seeds, steps), indent=1) + "\n").encode()
+    return Part(said, file_name(said, made_with(*asked), ".json"), partial(run_part, *asked))
 
 
 def _experiment(name: str, steps: int | None) -> Experiment:

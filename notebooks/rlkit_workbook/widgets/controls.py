@@ -109,21 +109,21 @@ class PlaceMap(widgets.Box):
         self.itself = widgets.Box([self.picture, self.overlay], _dom_classes=("rlkit-itself",))
         super().__init__([self.itself, self.rest], _dom_classes=("rlkit-map", f"rlkit-{name}-map"))
 
-    def show(self, maze: Maze, words: str, figure, ax, chosen: tuple[float, float] | None = None) -> None:
-        """Put a figure there whose `ax`, the first, shows the maze, and whose alternative text is `words`.
+    def show(self, maze: Maze, words: str, figure, chosen: tuple[float, float] | None = None) -> None:
+        """Put a figure there whose first axes show the maze, and whose alternative text is `words`.
 
         Args:
             chosen: the place that counts as pressed.
         """
         figure.canvas.draw()
         self.pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
-        (row,), width = cuts(self.pixels, 1, ax.get_gridspec().ncols), self.pixels.shape[1]
+        (row,), width = cuts(self.pixels, 1, len(figure.axes)), self.pixels.shape[1]
         edge = row[0][1].stop
         self.picture.value, self.itself.layout.flex = in_rows([[tile(self.pixels[row[0]], words)]]), f"{edge} 1 0"
         titles = [panel.get_title(loc="left") for panel in figure.axes]
         beside = [tile(self.pixels[cut], title) for cut, title in zip(row[1:], titles[1:], strict=True)]
         self.rest.value, self.rest.layout.flex = in_rows([beside]), f"{width - edge} 1 0"
-        box = ax.get_position()
+        box = figure.axes[0].get_position()
         at = {"left": box.x0 * width / edge, "top": 1 - box.y1, "width": box.width * width / edge, "height": box.height}
         for side, share in at.items():
             setattr(self.overlay.layout, side, f"{100 * share:.3f}%")

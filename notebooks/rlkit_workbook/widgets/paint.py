@@ -7,7 +7,7 @@ import dataclasses
 import torch
 
 from rlkit_mini.agents.guides import RouteFollower
-from rlkit_mini.data.transitions import Transitions
+from rlkit_mini.data.transitions import COLUMNS, Transitions
 from rlkit_mini.exploration import explore
 from rlkit_mini.mazes import MAZES
 from rlkit_mini.oracle import shared_oracle
@@ -37,5 +37,4 @@ def paint(maze: str, waypoints, noise=0.1, episodes=20, start=None, onward=True)
         raise ValueError(f"episodes is {episodes:g}; expected an integer from 1 to {EPISODES}")
     follower = RouteFollower(shared_oracle(known), waypoints, noise, onward, seeds=int(episodes))
     firsts = [run.episodes[0] for run in explore(follower, begins, known.horizon, progress=False)]
-    columns = [field.name for field in dataclasses.fields(Transitions) if field.name != "maze"]
-    return Transitions(*(torch.cat([getattr(episode, name) for episode in firsts]) for name in columns), maze=known)
+    return Transitions(**{name: torch.cat([getattr(first, name) for first in firsts]) for name in COLUMNS}, maze=known)

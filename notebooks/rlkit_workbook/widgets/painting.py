@@ -110,7 +110,7 @@ class DataPainter(Panel):
         self.status.say(words)
         route = " to ".join(f"x {x:g}, y {y:g}" for x, y in (self.start, *self.waypoints))
         told = f"Map of the visits, and returns of the episodes. Route from {route}. {words}"
-        self.map.show(maze, told, *draw_painting(maze, self.start, self.waypoints, self.data, best))
+        self.map.show(maze, told, draw_painting(maze, self.start, self.waypoints, self.data, best))
         if self.trainer is not None:
             self.trainer.offer("painted", self.code(), self.data)
 
@@ -122,7 +122,7 @@ class DataPainter(Panel):
 
 
 def draw_painting(maze: Maze, start, waypoints, data: Transitions, best: float):
-    """A painted data set: the figure, and its map's axes.
+    """A painted data set: its map, and the returns of its episodes.
 
     Args:
         start, waypoints: positions in cells; the waypoints are numbered in order.
@@ -147,7 +147,7 @@ def draw_painting(maze: Maze, start, waypoints, data: Transitions, best: float):
     right.set_ylim(-1.06 * maze.horizon, 0)
     right.grid(axis="y", color="#e8e8e8")
     draw_references(right, {"J*": best, "mean": returns.mean()})
-    return figure, left
+    return figure
 
 
 def painting_in_words(data: Transitions) -> str:

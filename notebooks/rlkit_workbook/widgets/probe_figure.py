@@ -70,7 +70,7 @@ def draw_carriers(ax, data: Transitions, steps: np.ndarray, ends: np.ndarray) ->
 
 
 def draw_probe(oracle: Oracle, data: Transitions, place, judged: Judgement | None, carried: tuple | None = None):
-    """A place of the data's maze, how often each action was tried there, and its values: figure, and map's axes.
+    """A place on the map of the data's maze, how often each action was tried there, and its values.
 
     Args:
         carried: what `carriers` gives, in place of the visits.
@@ -113,4 +113,4 @@ def draw_probe(oracle: Oracle, data: Transitions, place, judged: Judgement | Non
     words = "Believed and true" if "believed" in facts else "The truth"
     label_axes(right, words, "value (discounted)")
     right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8.5, labelcolor=INK, frameon=False)
-    return figure, left
+    return figure

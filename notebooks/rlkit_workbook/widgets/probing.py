@@ -86,7 +86,7 @@ class Probe(Panel):
             )
         self.status.say(said)
         told = f"Map and bars: {self.status.words} The table below has the numbers."
-        self.map.show(maze, told, *draw_probe(oracle, data, self.place, judged, carried), self.place)
+        self.map.show(maze, told, draw_probe(oracle, data, self.place, judged, carried), self.place)
 
 
 class TrainerProbe(Probe):

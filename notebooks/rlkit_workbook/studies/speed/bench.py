@@ -25,6 +25,7 @@ import torch
 from rlkit_mini import MAZES, Oracle, load_dataset, train_offline
 from rlkit_mini.agents import CQL, DQN, offline
 from rlkit_mini.data.transitions import Batch, Transitions
+from rlkit_mini.names import check_count
 from rlkit_mini.pointmass import transition
 from rlkit_mini.tables import markdown_table
 from rlkit_workbook.results import STANDALONE
@@ -210,8 +211,7 @@ def measure_plain(rounds: int = 3) -> Iterator[dict]:
 def run_benchmark(device: str = "cpu", rounds: int = 1, jax: Path | None = None) -> dict[str, list[dict]]:
     """All tables, ready for JSON; `jax` is the Python of an environment that has it."""
     DQN(device=device)  # says at once where there is no such device
-    if rounds < 1:
-        raise ValueError(f"rounds is {rounds}; expected at least 1")
+    check_count("rounds", rounds)
     if jax and not shutil.which(jax):
         raise ValueError(f"jax is {jax}; expected a Python that can be run; `make peer-jax` makes one")
     return {
