@@ -37,7 +37,6 @@ BY_SETTING = {  # name -> axes before those of the settings
     "true_start": 0,
 }
 ARRAYS = ("seeds", "updates", *BY_SETTING)
-FACTS = ("algorithm", "maze", "discount", "resolution")
 
 
 @dataclasses.dataclass
@@ -176,8 +175,8 @@ class Sweep(Swept):
     @property
     def facts(self) -> dict:
         """What the arrays are of."""
-        oracle = self.judge
-        return dict(zip(FACTS, (self.algorithm, oracle.maze.name, oracle.discount, oracle.resolution), strict=True))
+        grain = {"discount": self.judge.discount, "resolution": self.judge.resolution}
+        return {"algorithm": self.algorithm, "maze": self.judge.maze.name, **grain}
 
     @property
     def shared_facts(self) -> dict:
@@ -203,9 +202,9 @@ class Sweep(Swept):
             FileNotFoundError, or ValueError where the file is no saved sweep.
         """
         with reading(path, "saved sweep", "train and save it again") as file:
-            algorithm, maze, *grain = (file[fact].item() for fact in FACTS)
-            oracle = Oracle(MAZES[maze], *grain)
-            return cls(algorithm, oracle, grid_of_arrays(file), **{name: file[name] for name in ARRAYS})
+            oracle = Oracle(MAZES[file["maze"].item()], file["discount"].item(), file["resolution"].item())
+            arrays = {name: file[name] for name in ARRAYS}
+            return cls(file["algorithm"].item(), oracle, grid_of_arrays(file), **arrays)
 
 
 @dataclasses.dataclass

@@ -22,7 +22,8 @@ RESULTS = json.loads((ROOT / "figures" / "report.json").read_text())
 
 @pytest.fixture
 def two_parts(monkeypatch):
-    monkeypatch.setattr(report, "parts", lambda: [("train", "pointmass_easy_dqn"), ("compare", "medium-lazy: BC")])
+    every, two = report.parts, ("pointmass_easy_dqn", "medium-lazy: BC")
+    monkeypatch.setattr(report, "parts", lambda steps: [part for part in every(steps) if part[1] in two])
 
 
 def test_a_second_call_runs_only_what_is_missing(two_parts, tmp_path):
@@ -71,7 +72,7 @@ def test_a_part_that_was_made_with_other_settings_or_data_or_is_damaged_runs_aga
 
 
 def test_every_part_says_what_it_is_made_with():
-    facts = [json.dumps(report.made_with(kind, name, 8, None)) for kind, name in report.parts()]
+    facts = [json.dumps(report.made_with(*part, 8)) for part in report.parts()]
     assert len(facts) == len(report.parts())
     controls = [fact for fact in facts if '"rnd_weight": 0.0' in fact]
     assert len(controls) == len(report.MAZES)
@@ -92,7 +93,8 @@ def test_a_choice_is_made_seed_by_seed_and_only_the_last_way_peeks():
 
 
 def test_choosing_judges_every_candidate_on_held_out_episodes():
-    result = json.loads(report.run_part("choose", "choosing: medium-near-expert", seeds=2, steps=4))
+    (part,) = (part for part in report.parts(steps=4) if part[1] == "choosing: medium-near-expert")
+    result = json.loads(report.run_part(*part, seeds=2, steps=4))
     assert [(row["agent"], row["updates"]) for row in result["candidates"]] == [
         (label, updates) for label in report.CANDIDATES for updates in (2, 4)
     ]

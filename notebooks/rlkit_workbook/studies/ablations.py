@@ -108,9 +108,8 @@ def data_by_name(name: str, seeds: tuple[int, ...], folder: Path | None = None) 
     """
     if not str(name).startswith(("walked/", "drawn/")):
         return [load_dataset(name, folder)]
-    kind, maze, shares, _, seed = re.fullmatch(
-        r"(\w+)/([^-]*)((?:-[0-9]*[.]?[0-9]+)*)(-seed(\d{1,9}))?|.*", name
-    ).groups()
+    pattern = r"(\w+)/([^-]*)((?:-[0-9]*[.]?[0-9]+)*)(?:-seed(\d{1,9}))?|.*"
+    kind, maze, shares, seed = re.fullmatch(pattern, name).groups()
     shares = [float(share) for share in (shares or "").split("-")[1:]]
     if len(shares) != {"walked": 1, "drawn": 2}.get(kind) or max(shares) > 1:
         raise ValueError(f"{name!r} is no data set; expected such as walked/medium-0.1 or drawn/medium-0.3-1")

@@ -43,30 +43,47 @@ DIFFERENCES = {fault.title: name for name, fault in FAULTS.items() if fault.titl
 CONTROL = "without the bonus"  # RND's control: the same agent, with rnd_weight 0
 
 
-def parts() -> list[tuple[str, str]]:
-    """(kind, name) of everything that a report needs, the longest kinds first; each runs by itself."""
-    kinds = {"choose": [f"choosing: {data}" for data in DATA]}
+def parts(steps: int | None = None) -> list[tuple[str, str, list[Experiment]]]:
+    """Kind, name and experiments of all that a report needs, the longest kinds first; each runs by itself.
+
+    Args:
+        steps: steps or updates of every experiment, instead of its own.
+    """
+    kinds = {"choose": {f"choosing: {data}": [_compared_row(data, label) for label in CANDIDATES] for data in DATA}}
     for command in ("finetune", "explore", "train"):
-        kinds[command] = [name for name, row in EXPERIMENTS.items() if row.command == command]
-    kinds["explore"] += [f"pointmass_{maze}_rnd_control" for maze in MAZES]
-    kinds |= {"compare": [f"{data}: {label}" for data in DATA for label in AGENTS], "snippet": list(DIFFERENCES)}
-    return [(kind, name) for kind, names in kinds.items() for name in names]
+        kinds[command] = {name: [row] for name, row in EXPERIMENTS.items() if row.command == command}
+    for name in (f"pointmass_{maze}_rnd" for maze in MAZES):
+        kinds["explore"][f"{name}_control"] = [EXPERIMENTS[name].changed(name=f"{name}_control", rnd_weight=0.0)]
+    kinds["compare"] = {f"{data}: {label}": [_compared_row(data, label)] for data in DATA for label in AGENTS}
+    kinds["snippet"] = {name: [] for name in DIFFERENCES}  # of the catalogue of faults
+    every = [(kind, name, rows) for kind, names in kinds.items() for name, rows in names.items()]
+    return [(kind, name, [_shortened(row, steps) for row in rows]) for kind, name, rows in every]
 
 
-def run_part(kind: str, name: str, seeds: int, steps: int | None = None) -> bytes:
+def _compared_row(data: str, label: str) -> Experiment:
+    agent, settings = AGENTS[label]
+    return Experiment(f"{data}: {label}", agent, f"pointmass/{data}-v0", updates=UPDATES, settings=settings)
+
+
+def _shortened(row: Experiment, steps: int | None) -> Experiment:
+    lengths = ("steps", "updates", "online_steps")
+    return row.changed(**{length: steps for length in lengths if steps and getattr(row, length)})
+
+
+def run_part(kind: str, name: str, experiments: list[Experiment], seeds: int, steps: int | None = None) -> bytes:
     """The numbers of one part, as JSON."""
     torch.set_num_threads(1)
     if kind == "choose":
-        numbers = _choosing(name, seeds, steps)
+        numbers = _choosing(experiments, seeds, steps)
     elif kind == "snippet":
         numbers = compared(DIFFERENCES[name], seeds, steps)
     else:
-        result = run_experiment(_experiment(name, steps), seeds, progress=False)
+        result = run_experiment(*experiments, seeds, progress=False)
         numbers = _comparison(result) if kind == "compare" else result.summary
     return (json.dumps(numbers, indent=1) + "\n").encode()
 
 
-def made_with(kind: str, name: str, seeds: int, steps: int | None) -> dict:
+def made_with(kind: str, name: str, experiments: list[Experiment], seeds: int, steps: int | None = None) -> dict:
     """What a part's numbers follow from, ready for JSON: the settings of its agents, its data, its length."""
     if kind == "snippet":
         fault = FAULTS[DIFFERENCES[name]]
@@ -74,33 +91,10 @@ def made_with(kind: str, name: str, seeds: int, steps: int | None) -> dict:
         agents = [fault.plant(sound)(seeds=seeds), sound(seeds=seeds)]
         data = data if data in MAZES else f"pointmass/{data}-v0"
     else:
-        rows = _candidates(name, steps) if kind == "choose" else [_experiment(name, steps)]
-        agents, row = [row.make_agent(seeds) for row in rows], rows[0]
+        agents, row = [row.make_agent(seeds) for row in experiments], experiments[0]
         data, length = row.maze or row.dataset, [row.steps, row.updates, row.online_steps, row.online_epsilon]
     facts = {"agents": [{"agent": type(agent).__name__} | agent.configuration for agent in agents], "data": data}
     return facts | {"checksum": None if data in MAZES else checksum(data), "length": [length, CHECKPOINTS]}
-
-
-def _part(kind: str, name: str, seeds: int, steps: int | None) -> Part:
-    said, asked = f"{kind} {name}", (kind, name, seeds, steps)
-    return Part(said, file_name(said, made_with(*asked), ".json"), partial(run_part, *asked))
-
-
-def _experiment(name: str, steps: int | None) -> Experiment:
-    """A row of the table, the control of an exploration, or a comparison; of so many steps or updates."""
-    data, colon, label = name.partition(": ")
-    if colon:
-        agent, settings = AGENTS[label]
-        row = Experiment(name, agent, f"pointmass/{data}-v0", updates=UPDATES, settings=settings)
-    else:
-        row = EXPERIMENTS[name.removesuffix("_control")].changed(name=name)
-    lengths = ("steps", "updates", "online_steps")
-    row = row.changed(**{length: steps for length in lengths if steps and getattr(row, length)})
-    return row.changed(rnd_weight=0.0) if name.endswith("_control") else row
-
-
-def _candidates(name: str, steps: int | None) -> list[Experiment]:
-    return [_experiment(f"{name.removeprefix('choosing: ')}: {label}", steps) for label in CANDIDATES]
 
 
 def _comparison(result: TrainingResult) -> dict:
@@ -111,10 +105,9 @@ def _comparison(result: TrainingResult) -> dict:
     return {"data": data, "agent": label} | facts | at_start(judged)
 
 
-def _choosing(name: str, seeds: int, steps: int | None) -> dict:
+def _choosing(candidates: list[Experiment], seeds: int, steps: int | None) -> dict:
     """Candidates trained on four of five episodes, judged by the fifth ones: a row each, its lists over seeds."""
-    candidates, rows = _candidates(name, steps), []
-    data = load_dataset(candidates[0].dataset)
+    data, rows = load_dataset(candidates[0].dataset), []
     oracle = Oracle(data.maze)
     train, held_out = data.split(every=5)
     for label, candidate in zip(CANDIDATES, candidates, strict=True):
@@ -147,10 +140,13 @@ def run_report(folder: Path, seeds: int = 8, steps: int | None = None, jobs: int
     for name, count in (("steps", steps), ("jobs", jobs)):
         if count is not None:
             check_count(name, count)
-    needed = [_part(kind, name, seeds, steps) for kind, name in parts()]
+    needed, names = [], []
+    for kind, name, rows in parts(steps):
+        said, asked = f"{kind} {name}", (kind, name, rows, seeds, steps)
+        needed.append(Part(said, file_name(said, made_with(*asked), ".json"), partial(run_part, *asked)))
+        names.append(name)
     with processes(jobs or os.cpu_count()) as pool:
-        numbers = run_parts(needed, _read, folder / "parts", pool)
-    return {name: found for (_, name), found in zip(parts(), numbers, strict=True)}
+        return dict(zip(names, run_parts(needed, _read, folder / "parts", pool), strict=True))
 
 
 def _read(file: Path) -> dict:

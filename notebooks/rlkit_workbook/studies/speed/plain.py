@@ -35,11 +35,9 @@ def plain_transitions(oracle: Oracle) -> sparse.csr_matrix:
         going = ~at_goal(oracle.maze, ends)
         rows.append(points[going] * len(ACTIONS) + action)
         columns.append(oracle.sub_cells(oracle.maze.observe(ends[going])))
-    places, shape = (
-        (np.concatenate(rows), np.concatenate(columns)),
-        (len(ACTIONS) * len(oracle.points), len(oracle.cells)),
-    )
-    return sparse.coo_matrix((np.full(len(places[0]), 1 / NOISE), places), shape).tocsr()
+    places = np.concatenate(rows), np.concatenate(columns)
+    shape = len(ACTIONS) * len(oracle.points), len(oracle.cells)
+    return sparse.csr_matrix((np.full(len(places[0]), 1 / NOISE), places), shape)
 
 
 def plain_returns(oracle: Oracle, policies: np.ndarray) -> np.ndarray:
