@@ -12,7 +12,7 @@ import importlib.util
 import inspect
 import textwrap
 import types
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import gymnasium
 import numpy as np
@@ -28,14 +28,16 @@ from rlkit_mini.names import Catalogue
 from rlkit_mini.oracle import Oracle
 from rlkit_mini.plots import draw_arrows, draw_map, label_axes, map_limits, new_figure
 from rlkit_workbook.exercises.boxes import Box
-from rlkit_workbook.exercises.checking import is_close, is_untouched, own_line, stops_with, worded
+from rlkit_workbook.exercises.checking import Answer, Attempt, is_close, is_untouched, own_line, stops_with, worded
 from rlkit_workbook.results import STANDALONE, texts_beside
 
 TEXTS = texts_beside(__file__, "builds.toml")
-OBSERVATION, ACTIONS, BATCH, SEVERAL = 2, 5, 16, 7  # sizes of the cases; updates, several of which copy the target
+OBSERVATION, ACTIONS, BATCH = 2, 5, 16  # sizes of the cases
+SEVERAL = 7  # updates, during which the target is copied
+TIMES = (1, SEVERAL)  # when the networks are compared
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Build:
     """An agent of which a learner writes `update`; `builds.toml` holds its texts, and its mistakes.
 
@@ -105,22 +107,28 @@ class Build:
         """What each network of the learner's agent is after one and after several updates, or the error on the way."""
         if "update" not in vars(kind) or is_untouched(vars(kind)["update"]):
             return Attempt(untouched=True)
-        after: dict[int, dict[str, np.ndarray]] = {}
+        answers: dict[str, Answer] = {}
         try:
             with torch.enable_grad(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
                 agent = self.agent(kind, draw)
                 for number, batch in enumerate(minibatches(draw), start=1):
                     agent.update(batch)
-                    if number in (1, SEVERAL):
-                        after[number] = {name: _flat(getattr(agent, name)) for name in self.networks}
+                    if number in TIMES:
+                        answers |= {f"{number} {name}": Answer(_flat(getattr(agent, name))) for name in self.networks}
         except (Exception, SystemExit) as error:
-            return Attempt(after, worded(error), own_line(error, kind.update))
-        return Attempt(after)
+            stopped = Answer(error=worded(error), line=own_line(error, kind.update))
+            answers = {f"{number} {name}": stopped for number in TIMES for name in self.networks} | answers
+        return Attempt(answers=answers)
+
+    @functools.cache  # noqa: B019  larger exercises are as many as the course has, and last as long
+    def known(self, mistake: str, draw: int) -> dict[str, Answer]:
+        """What a mistake, or the solution (""), makes of the networks: "7 critic" -> the critic after 7 updates."""
+        return self.attempt(self.mistaken(mistake) if mistake else self.reference, draw).answers
 
     def is_right(self, got: Attempt, draw: int = 0) -> bool:
         """Whether an attempt makes of every network what the solution does."""
-        return not (got.untouched or got.error or _known(self.name, "", draw).differs(got))
+        return not (got.untouched or _differing(self.known("", draw), got.answers))
 
     def verdict(self, got: Attempt, draw: int = 0) -> Box:
         """What to tell the learner of an attempt at the networks and minibatches of a draw."""
@@ -128,57 +136,31 @@ class Build:
         closing = "Until it is right, the solution goes on in its place. " + stuck
         if got.untouched:
             return Box("open", self.title, ("The solution goes on in its place. " + stuck,))
-        right = _known(self.name, "", draw)
-        wrong = right.differs(got)
+        right, answers = self.known("", draw), got.answers
+        wrong = _differing(right, answers)
         if not wrong:
             text = f"After one update and after {SEVERAL}, each network is what it should be: {_list(self.networks)}."
             return Box("right", f"`{self.name}`", (text, "From here on, the notebook uses your class."), points=1)
-        mistake = _mistake(self, got, draw)
-        text = self.texts["mistakes"][mistake]["text"] if mistake else _fault(self, got, *wrong)
-        rows = {} if got.error else _rows(self, right, got, wrong[0], draw)
-        return Box(
-            "wrong", f"`{self.name}`", (text,), rows, closing, mistake=mistake, points=_share(self, right, got, draw)
-        )
+        start = self.agent(self.reference, draw)
+        begin = {name: _flat(getattr(start, name)) for name in self.networks}
+        points, rows = _share(right, begin, wrong), {}
+        stopped = next((answer for answer in answers.values() if answer.error), None)
+        if stopped:
+            mistake, text = "", stops_with("update", stopped.error, stopped.line)
+        else:
+            mistake = _mistake(self, answers, wrong[0], draw)
+            text = self.texts["mistakes"][mistake]["text"] if mistake else _fault(self, wrong)
+            rows = _rows(right, answers, begin, wrong[0].split()[0])
+        return Box("wrong", f"`{self.name}`", (text,), rows, closing, mistake=mistake, points=points)
 
     def going_on(self, got: Attempt, kind: type, draw: int = 0) -> type:
         """What a right class is in the cells below: itself."""
         return kind
 
 
-@functools.cache
-def _known(name: str, mistake: str, draw: int) -> Attempt:
-    """What a mistake, or the solution (""), makes of the networks."""
-    build = BUILDS[name]
-    return build.attempt(build.mistaken(mistake) if mistake else build.reference, draw)
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """All that is looked at of a learner's class, as data: another process can send it.
-
-    Attributes:
-        after: number of updates -> network -> its parameters (n,).
-        error: "TypeError: ..." where an update stops.
-        line: the learner's own line in which it stops, "line 3: `...`".
-        untouched: `update` is still empty.
-    """
-
-    after: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
-    error: str = ""
-    line: str = ""
-    untouched: bool = False
-
-    def differs(self, other: Attempt) -> tuple[int, list[str]] | None:
-        """After how many updates which networks are not the other's; None where all are."""
-        for number in (1, SEVERAL):
-            if wrong := self.differing(other, number):
-                return number, wrong
-        return None
-
-    def differing(self, other: Attempt, number: int) -> list[str]:
-        """Which networks are not the other's after that many updates; all, where it stopped before."""
-        theirs = other.after.get(number, {})
-        return [name for name, mine in self.after[number].items() if not is_close(mine, theirs.get(name))]
+def _differing(one: dict[str, Answer], other: dict[str, Answer]) -> list[str]:
+    """Which networks are not the same, and when: "7 critic"; the earliest first."""
+    return [case for case, answer in one.items() if not answer.has_value_of(other[case])]
 
 
 def _taking_over(kind: type, given: object) -> object:
@@ -205,36 +187,35 @@ def minibatches(draw: int = 0) -> list[Batch]:
     return made
 
 
-def _mistake(build: Build, got: Attempt, draw: int) -> str:
+def _mistake(build: Build, got: dict[str, Answer], first: str, draw: int) -> str:
     """The mistake that makes the same of every network, else of the first one that is wrong; empty where none does."""
-    if got.error:
-        return ""
-    known = {name: _known(build.name, name, draw) for name in build.texts["mistakes"]}
+    known = {name: build.known(name, draw) for name in build.texts["mistakes"]}
     for name, theirs in known.items():
-        if not theirs.differs(got):
+        if not _differing(theirs, got):
             return name
-    right = _known(build.name, "", draw)
+    right = build.known("", draw)
     for name, theirs in known.items():
-        wrong, wrong_too = right.differing(got, 1), right.differing(theirs, 1)
-        if wrong[:1] == wrong_too[:1] != [] and wrong[0] not in theirs.differing(got, 1):
+        if _differing(right, theirs)[:1] == [first] and first not in _differing(theirs, got):
             return name
     return ""
 
 
-def _fault(build: Build, got: Attempt, number: int, wrong: list[str]) -> str:
-    if got.error:
-        return stops_with("update", got.error, got.line)
-    sound = [name for name in build.networks if name not in wrong]
+def _fault(build: Build, wrong: list[str]) -> str:
+    number = wrong[0].split()[0]
+    odd = [name for name in build.networks if f"{number} {name}" in wrong]
+    sound = [name for name in build.networks if name not in odd]
     found = f"{_list(sound)} {'is' if len(sound) == 1 else 'are'} right, " if sound else ""
-    first = f"After {'one update' if number == 1 else f'{number} updates'}, {found}{_list(wrong)} "
-    return first + f"{'is' if len(wrong) == 1 else 'are'} not. Look at what `{wrong[0]}` learns from."
+    first = f"After {'one update' if number == '1' else f'{number} updates'}, {found}{_list(odd)} "
+    return first + f"{'is' if len(odd) == 1 else 'are'} not. Look at what `{odd[0]}` learns from."
 
 
-def _rows(build: Build, right: Attempt, got: Attempt, number: int, draw: int) -> dict[str, str]:
+def _rows(
+    right: dict[str, Answer], got: dict[str, Answer], begin: dict[str, np.ndarray], number: str
+) -> dict[str, str]:
     """How far each network has moved, and should have."""
-    begin, rows = build.agent(build.reference, draw), {}
-    for name in build.networks:
-        start, (should, has) = _flat(getattr(begin, name)), (attempt.after[number][name] for attempt in (right, got))
+    rows = {}
+    for name, start in begin.items():
+        should, has = (answers[f"{number} {name}"].value for answers in (right, got))
         if has.shape != should.shape:
             rows[name] = f"has {has.size} parameters, expected {should.size}"
             continue
@@ -244,17 +225,10 @@ def _rows(build: Build, right: Attempt, got: Attempt, number: int, draw: int) ->
     return rows
 
 
-def _share(build: Build, right: Attempt, got: Attempt, draw: int) -> float:
+def _share(right: dict[str, Answer], begin: dict[str, np.ndarray], wrong: list[str]) -> float:
     """Of what should have moved after one and after several updates, the share that is where it should be."""
-    begin = build.agent(build.reference, draw)
-    wrong = {number: right.differing(got, number) for number in right.after}
-    moved = [
-        (number, name)
-        for number, networks in right.after.items()
-        for name in networks
-        if not is_close(networks[name], _flat(getattr(begin, name)))
-    ]
-    return sum(name not in wrong[number] for number, name in moved) / len(moved)
+    moved = [case for case, answer in right.items() if not is_close(answer.value, begin[case.split()[1]])]
+    return sum(case not in wrong for case in moved) / len(moved)
 
 
 def _list(names) -> str:

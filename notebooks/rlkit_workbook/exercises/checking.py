@@ -269,7 +269,7 @@ def is_untouched(function: Callable) -> bool:
 
 @dataclass(frozen=True)
 class Attempt:
-    """All that is looked at of a learner's function, as data: another process can send it.
+    """All that is looked at of a learner's function, or class, as data: another process can send it.
 
     Attributes:
         refused: why it was not called.

@@ -7,9 +7,8 @@ from dataclasses import is_dataclass
 
 import numpy as np
 
-from rlkit_workbook.exercises import building, checking
 from rlkit_workbook.exercises.building import Build
-from rlkit_workbook.exercises.checking import Exercise
+from rlkit_workbook.exercises.checking import Answer, Attempt, Exercise
 
 LONGEST = 2_000  # characters of a text
 LARGEST = 1 << 20  # bytes of an array; no answer of the course has as many
@@ -29,28 +28,22 @@ def to_json(thing):
     return thing[:LONGEST] if isinstance(thing, str) else list(thing) if isinstance(thing, tuple) else thing
 
 
-def attempt_at(item: Exercise | Build, data: dict, draw: int) -> checking.Attempt | building.Attempt:
+def attempt_at(item: Exercise | Build, data: dict, draw: int) -> Attempt:
     """The attempt at an exercise that was sent.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError: it is none.
     """
     untouched = data["untouched"] is True
-    if isinstance(item, Build):
-        after = {
-            int(number): {name: _array(networks[name]) for name in item.networks}
-            for number, networks in data["after"].items()
-        }
-        return building.Attempt(after, _text(data["error"]), _text(data["line"]), untouched)
     if data["refused"] or untouched:
-        return checking.Attempt(_text(data["refused"]), untouched)
-    return checking.Attempt(answers={case: _answer(data["answers"][case]) for case in item.drawn(draw)})
+        return Attempt(_text(data["refused"]), untouched)
+    return Attempt(answers={case: _answer(data["answers"][case]) for case in item.known("", draw)})
 
 
-def _answer(data: dict) -> checking.Answer:
+def _answer(data: dict) -> Answer:
     texts = {name: _text(data[name]) for name in ("kind", "text", "error", "line")}
     arrays = {name: _array(data[name]) for name in ("value", "gradient")}
-    return checking.Answer(**texts, **arrays, modified=tuple(map(_text, data["modified"])))
+    return Answer(**texts, **arrays, modified=tuple(map(_text, data["modified"])))
 
 
 def _text(sent) -> str:
