@@ -41,7 +41,7 @@ _SUBJECTS = (exploring, rnd, data_sets, dqn, cql, awac, iql, data_ablations, jud
 EXERCISES = Catalogue("exercise", {item.name: item for subject in _SUBJECTS for item in subject.EXERCISES})
 ITEMS = Catalogue("exercise", EXERCISES | BUILDS)
 _points: dict[str, float] = {}  # of each exercise's last attempt
-_hinted: dict[str, int] = {}  # how many steps of each larger exercise's hints were shown
+_hinted: dict[str, int] = {}  # how many steps of each exercise's hints were shown
 
 
 def exercise(attempt: Callable) -> Callable:
@@ -67,13 +67,11 @@ def points(name: str) -> float:
 
 def hint(name: str) -> None:
     """Show an exercise's hint; of a larger one, each call shows the next step."""
-    if name not in BUILDS:
-        display(Box("hint", EXERCISES[name].title, (EXERCISES[name].texts["hint"],)))
-        return
-    hints = BUILDS[name].texts["hints"]
-    _hinted[name] = min(_hinted.get(name, 0) + 1, len(hints))
-    title = f"{BUILDS[name].title}, step {_hinted[name]} of {len(hints)}"
-    display(Box("hint", title, (hints[_hinted[name] - 1],)))
+    item = ITEMS[name]
+    hints = item.texts.get("hints") or [item.texts["hint"]]
+    step = _hinted[name] = min(_hinted.get(name, 0) + 1, len(hints))
+    title = item.title + f", step {step} of {len(hints)}" * (len(hints) > 1)
+    display(Box("hint", title, (hints[step - 1],)))
 
 
 def show_solution(name: str) -> None:

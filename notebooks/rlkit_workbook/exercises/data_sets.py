@@ -13,13 +13,15 @@ def continuation_mask(terminations, truncations):
     return 1.0 - np.asarray(terminations, dtype=np.float64)
 
 
-def _counts(cells, actions, number_of_cells):
-    return np.histogram2d(cells, actions, bins=(number_of_cells, 5), range=((0, number_of_cells), (0, 5)))[0]
+def counts(cells, actions, number_of_cells, number_of_actions=5):
+    """How often each action was seen in each cell, (cells, actions)."""
+    pairs = cells * number_of_actions + actions
+    return np.bincount(pairs, minlength=number_of_cells * number_of_actions).reshape(number_of_cells, -1)
 
 
-def _shares(counts, unseen=1 / 5):
-    totals = counts.sum(1, keepdims=True)
-    return np.where(totals > 0, counts / np.maximum(totals, 1), unseen)
+def _shares(counted, unseen=1 / 5):
+    totals = counted.sum(1, keepdims=True)
+    return np.where(totals > 0, counted / np.maximum(totals, 1), unseen)
 
 
 def flags(*steps):
@@ -91,14 +93,14 @@ EXERCISES = [
             "several cells": (CELLS, ACTIONS, 4),
         },
         misconceptions={
-            "pairs_once": lambda c, a, n: _shares(_counts(c, a, n) > 0),
-            "counts": lambda c, a, n: _counts(c, a, n),
-            "joint": lambda c, a, n: _counts(c, a, n) / len(c),
-            "zeros_unseen": lambda c, a, n: _shares(_counts(c, a, n), unseen=0.0),
-            "nan_unseen": lambda c, a, n: _shares(_counts(c, a, n), unseen=np.nan),
-            "columns": lambda c, a, n: _shares(_counts(c, a, n).T).T,
-            "smoothed": lambda c, a, n: _shares(_counts(c, a, n) + 1),
-            "greedy_clone": lambda c, a, n: _shares(np.eye(5)[_counts(c, a, n).argmax(1)] * (_counts(c, a, n) > 0)),
+            "pairs_once": lambda c, a, n: _shares(counts(c, a, n) > 0),
+            "counts": lambda c, a, n: counts(c, a, n),
+            "joint": lambda c, a, n: counts(c, a, n) / len(c),
+            "zeros_unseen": lambda c, a, n: _shares(counts(c, a, n), unseen=0.0),
+            "nan_unseen": lambda c, a, n: _shares(counts(c, a, n), unseen=np.nan),
+            "columns": lambda c, a, n: _shares(counts(c, a, n).T).T,
+            "smoothed": lambda c, a, n: _shares(counts(c, a, n) + 1),
+            "greedy_clone": lambda c, a, n: _shares(np.eye(5)[counts(c, a, n).argmax(1)] * (counts(c, a, n) > 0)),
         },
     ),
 ]

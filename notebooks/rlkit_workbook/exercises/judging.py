@@ -5,6 +5,7 @@ from numpy import array
 
 from rlkit_mini.evaluation.tabular import fqe_backup
 from rlkit_workbook.exercises.checking import Exercise
+from rlkit_workbook.exercises.data_sets import counts
 
 
 def paired_interval(a, b, picks):
@@ -79,10 +80,6 @@ EVEN, ONE_WAY = array([[0.5, 0.5]] * 3), array([[1.0, 0.0], [1.0, 0.0], [0.5, 0.
 
 def _best(values):
     return np.eye(values.shape[1])[values.argmax(1)]
-
-
-def _counts(q_values, cells, actions):
-    return np.bincount(cells * q_values.shape[1] + actions, minlength=q_values.size).reshape(q_values.shape)
 
 
 def _first_step(q, c, a, r, n, m, p, d):
@@ -160,14 +157,14 @@ EXERCISES = [
             "mask_inverted": lambda q, c, a, r, n, m, p, d: fqe_backup(q, c, a, r, n, 1 - m, p, d),
             "reward_masked": lambda q, c, a, r, n, m, p, d: fqe_backup(q, c, a, r * (1 - m), n, m, p, d),
             "first_step": _first_step,
-            "per_cell": lambda q, c, a, *x: np.where(_counts(q, c, a) > 0, fqe_backup(q, c, 0 * a, *x)[:, :1], q),
+            "per_cell": lambda q, c, a, *x: np.where(counts(c, a, *q.shape) > 0, fqe_backup(q, c, 0 * a, *x)[:, :1], q),
             "in_place": _in_place,
             "best_action": lambda q, c, a, r, n, m, p, d: fqe_backup(q, c, a, r, n, m, _best(q), d),
             "likeliest_action": lambda q, c, a, r, n, m, p, d: fqe_backup(q, c, a, r, n, m, _best(p), d),
             "plain_average": lambda q, c, a, r, n, m, p, d: fqe_backup(q, c, a, r, n, m, 1 / q.shape[1], d),
-            "unseen_zero": lambda q, c, a, *x: np.where(_counts(q, c, a) > 0, fqe_backup(q, c, a, *x), 0.0),
-            "unseen_nan": lambda q, c, a, *x: np.where(_counts(q, c, a) > 0, fqe_backup(q, c, a, *x), np.nan),
-            "summed": lambda q, c, a, *x: fqe_backup(q, c, a, *x) * np.maximum(_counts(q, c, a), 1),
+            "unseen_zero": lambda q, c, a, *x: np.where(counts(c, a, *q.shape) > 0, fqe_backup(q, c, a, *x), 0.0),
+            "unseen_nan": lambda q, c, a, *x: np.where(counts(c, a, *q.shape) > 0, fqe_backup(q, c, a, *x), np.nan),
+            "summed": lambda q, c, a, *x: fqe_backup(q, c, a, *x) * np.maximum(counts(c, a, *q.shape), 1),
             "last_step": lambda q, *x: _first_step(q, *(column[::-1] for column in x[:5]), *x[5:]),
             "here_not_next": lambda q, c, a, r, n, m, p, d: fqe_backup(q, c, a, r, c, m, p, d),
             "undiscounted": lambda *x: fqe_backup(*x[:-1], 1.0),
