@@ -194,6 +194,10 @@ def test_files_are_their_students(files, names, tmp_path):
     assert list(students(paths).values()) == names
 
 
+def test_no_notebooks_title_is_taken_for_a_student(tmp_path):
+    assert set(students([tmp_path / f"{path.stem}_ada.ipynb" for path in NOTEBOOKS]).values()) == {"ada"}
+
+
 def test_folders_and_wildcards_are_expanded_here(tmp_path, monkeypatch):
     for name in ("ada/05.ipynb", "ada/06.ipynb", "ada/.ipynb_checkpoints/05.ipynb", "bob/05.ipynb"):
         notebook(tmp_path / name)

@@ -21,7 +21,8 @@ from rlkit_workbook.exercises.quizzes import BELIEFS, QUIZZES
 ANSWERS = ".answers.json"
 TITLES = (
     "start_here|pointmass_and_random_exploration|random_network_distillation|collecting_datasets|offline_dqn|"
-    "conservative_q_learning|awac|implicit_q_learning|data_ablations|is_it_real|online_fine_tuning|playground"
+    "conservative_q_learning|awac|implicit_q_learning|data_ablations|is_it_real|online_fine_tuning|beyond_the_maze|"
+    "playground"
 )
 LARGEST = 100 << 20  # bytes of a notebook
 COPIED = 64 << 20  # bytes of what lies beside it
