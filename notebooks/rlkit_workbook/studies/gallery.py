@@ -96,18 +96,20 @@ def kind_of(dataset: str) -> str:
     return "noisy expert" if "expert" in name else "lazy guide" if "lazy" in name else "explorer, or 10,000 random"
 
 
-def gallery_scores(gallery: Mapping[str, Sweep], algorithm: str) -> tuple[list[str], np.ndarray]:
-    """An algorithm on all data sets of all mazes: their names, and scores (*hyperparameters, data sets, seeds).
+DATASETS = [name for maze in GALLERY_MAZES for name in GROUPS[maze][1]]
+BY_KIND = {kind: [place for place, name in enumerate(DATASETS) if kind_of(name) == kind] for kind in KINDS}
+
+
+def gallery_scores(gallery: Mapping[str, Sweep], algorithm: str) -> np.ndarray:
+    """Of an algorithm on all of `DATASETS`: (*hyperparameters, data sets, seeds).
 
     A score is linear in the exact return: 100 for the optimum, 0 for never arriving.
     """
-    names, found = [], []
-    for maze in GALLERY_MAZES:
-        done = gallery[f"{maze} {algorithm}"]
+    found = []
+    for done in (gallery[f"{maze} {algorithm}"] for maze in GALLERY_MAZES):
         never, best = -done.judge.maze.horizon, done.judge.optimal_return
-        names += done.grid["dataset"]
         found.append(100 * (done.returns[-1] - never) / (best - never))
-    return names, np.concatenate(found, axis=-2)
+    return np.concatenate(found, axis=-2)
 
 
 SHOWN = {  # settings of the medium maze's sweeps, by the labels of figures
@@ -132,8 +134,8 @@ def returns_on(gallery: Mapping[str, Sweep], datasets: Sequence[str]) -> dict[st
 def median_scores(gallery: Mapping[str, Sweep]) -> tuple[list[str], dict[str, np.ndarray]]:
     """The names of all data sets; algorithm -> the median seed's score (settings, data sets)."""
     found = {agent.__name__: gallery_scores(gallery, agent.__name__) for agent in GRIDS}
-    names, _ = found["BC"]
-    return names, {label: np.median(each, axis=-1).reshape(-1, len(names)) for label, (_, each) in found.items()}
+    middles = {label: np.median(each, axis=-1).reshape(-1, len(DATASETS)) for label, each in found.items()}
+    return DATASETS, middles
 
 
 def standings(gallery: Mapping[str, Sweep]) -> tuple[dict[str, dict], dict[str, dict[str, np.ndarray]]]:
@@ -145,20 +147,19 @@ def standings(gallery: Mapping[str, Sweep]) -> tuple[dict[str, dict], dict[str, 
     """
     chosen, table = {}, {kind: {} for kind in KINDS}
     for agent, grid in GRIDS.items():
-        names, each = gallery_scores(gallery, agent.__name__)
+        each = gallery_scores(gallery, agent.__name__)
         half = each.shape[-1] // 2
         means = each[..., :half].mean(axis=(-2, -1))  # (*hyperparameters,)
         place = np.unravel_index(means.argmax(), means.shape)
         chosen[agent.__name__] = {name: values[at] for (name, values), at in zip(grid.items(), place, strict=True)}
-        for kind in KINDS:
-            rows = [kind_of(name) == kind for name in names]
+        for kind, rows in BY_KIND.items():
             table[kind][agent.__name__] = each[place][rows, half:]
     return chosen, table
 
 
 def draw_gallery(gallery: Mapping[str, Sweep]) -> Figure:
     """The median seed's score of every setting (columns) on every data set (rows, by the kind of data)."""
-    names, scores = median_scores(gallery)
+    (names, scores), order = median_scores(gallery), [row for rows in BY_KIND.values() for row in rows]
     labels, edges = [], []
     for agent, grid in GRIDS.items():
         for number, values in enumerate(itertools.product(*grid.values())):
@@ -166,7 +167,6 @@ def draw_gallery(gallery: Mapping[str, Sweep]) -> Figure:
             words = [f"{sign_of(name, agent.__name__)} {label_of(value)}" for name, value in setting]
             labels.append(", ".join([agent.__name__] * (number == 0) + words))
         edges.append(len(labels))
-    order = sorted(range(len(names)), key=lambda row: KINDS.index(kind_of(names[row])))
     figure, ax = new_figure(height=0.18 * len(names) + 1.6)
     image = ax.imshow(np.concatenate(list(scores.values())).T[order], VALUES, vmin=0, vmax=100, aspect="auto")
     ax.set_xticks(range(len(labels)), labels, rotation=90, fontsize=8)
@@ -176,12 +176,11 @@ def draw_gallery(gallery: Mapping[str, Sweep]) -> Figure:
     for edge in edges[:-1]:
         ax.axvline(edge - 0.5, color="white", linewidth=3)
     first = 0
-    for kind in KINDS:
-        count = sum(kind_of(name) == kind for name in names)
+    for kind, rows in BY_KIND.items():
         ax.axhline(first - 0.5, color="white", linewidth=3)
         style = {"ha": "left", "va": "center", "fontsize": 8.5, "color": INK}
-        ax.text(len(labels) - 0.3, first + count / 2 - 0.5, kind.replace(", ", ",\n"), **style)
-        first += count
+        ax.text(len(labels) - 0.3, first + len(rows) / 2 - 0.5, kind.replace(", ", ",\n"), **style)
+        first += len(rows)
     bar = figure.colorbar(image, ax=ax, fraction=0.025, pad=0.02)
     bar.set_label("score of the median seed (100: optimal, 0: never arrives)", fontsize=9, color=INK)
     bar.outline.set_visible(False)
