@@ -105,7 +105,7 @@ def sweep(
     """
     experiment = EXPERIMENTS[experiment] if isinstance(experiment, str) else experiment
     blocks = cut(experiment, grid, seeds, evaluations)
-    parts = [Part(str(block), block.file(), block.train) for block in blocks]
+    parts = [Part(str(block), block.file(), block.train) for block in blocks]  # settings that are refused show now
     trained = run_parts(parts, Sweep.load, folder, executor)
     filled = [(block.where, part) for block, part in zip(blocks, trained, strict=True)]
     return Sweep.assemble({name: _plain(values) for name, values in grid.items()}, filled)
@@ -148,8 +148,6 @@ def cut(
         Block(where, _chosen(experiment, grid, where), min(evaluations, shortest), seeds)
         for where in _rectangles(grid, len(seeds))
     ]
-    for block in blocks:
-        block.experiment.make_agent()  # settings that it refuses show now
     rows = [block.experiment for block in blocks]
     mazes = {data.maze.name for row in rows for data in data_by_name(row.dataset, seeds[:1], row.dataset_dir)}
     if len(mazes) > 1:

@@ -11,7 +11,7 @@ import numpy as np
 from rlkit_mini.mazes import Maze, block_size, blocks
 from rlkit_workbook.panels.redrawn import axis_label
 from rlkit_workbook.panels.tiles import cuts, in_rows, tile
-from rlkit_workbook.widgets.settings import LIMITS, steps_of
+from rlkit_workbook.widgets.settings import LIMITS, STEPS
 
 
 class NumberField(widgets.HBox):
@@ -22,7 +22,7 @@ class NumberField(widgets.HBox):
     """
 
     def __init__(self, name: str, value: float, steps=None, tooltip: str = "") -> None:
-        self.steps = steps or steps_of(name)
+        self.steps = steps or STEPS[name]
         tooltip = tooltip or axis_label(name)
         tooltip += f"; at most {LIMITS[name]:,}" if name in LIMITS else ""
         words = name.replace("_", " ")

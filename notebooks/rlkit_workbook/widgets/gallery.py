@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 
-from rlkit_mini.names import Catalogue
 from rlkit_workbook.panels.shown import Panel, in_turn
 from rlkit_workbook.sweeps import Gallery
 from rlkit_workbook.widgets.controls import choice, rows_of
@@ -26,16 +25,14 @@ class GalleryPanel(Panel):
         gallery = Gallery()
         named = [name.split() for name in gallery if not name.startswith("collections")]
         mazes, algorithms = (list(dict.fromkeys(names)) for names in zip(*named, strict=True))
-        for kind, names, name in (("maze", mazes, maze), ("algorithm", algorithms, algorithm)):
-            Catalogue(kind, zip(names, names, strict=True))[name]  # raises with the closest names
-        first = gallery[f"{maze} {algorithm}"]
+        first = gallery[f"{maze} {algorithm}"]  # raises with the closest names
         first.index({name: values[0] for name, values in first.grid.items()} | (setting or {}))  # or what was trained
         super().__init__("rlkit-gallery")
         self.gallery = gallery
         self.maze = choice("maze", mazes, "the maze that the data is from", maze)
         self.algorithm = choice("algorithm", algorithms, "who learns from the data", algorithm)
         self._scrub_of = functools.cache(lambda name: Scrub(gallery[name], None, self._kept(name)))
-        self._setting = setting or {}
+        self._setting = dict(setting or {})
         self._show()
         for field in (self.maze, self.algorithm):
             field.observe(self._show, "value")

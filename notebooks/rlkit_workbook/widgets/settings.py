@@ -13,16 +13,10 @@ from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.mazes import Maze
 from rlkit_mini.plots.style import label_of
 
-COUNTS = {"seeds": (1, 2, 4, 8, 12, 16), "updates": (100, 200, 500, 1000, 2000, 4000, 10_000, 20_000)}  # on sliders
+COUNTS = {"seeds": (1, 2, 4, 8, 12, 16), "updates": (100, 200, 500, 1000, 2000, 4000, 10_000, 20_000)}
+STEPS = COUNTS | {name: setting.steps for name, setting in SETTINGS.items() if setting.steps}  # that sliders offer
+LIMITS = {name: STEPS[name][-1] for name in ("batch_size", "seeds", "updates")}  # what a visitor may ask for
 ELSEWHERE = {"features": "raw", "discount": 0.99}  # of agents beyond the mazes
-
-
-def steps_of(name: str) -> tuple[float, ...]:
-    """The values that a slider offers."""
-    return COUNTS[name] if name in COUNTS else SETTINGS[name].steps
-
-
-LIMITS = {name: steps_of(name)[-1] for name in ("batch_size", "seeds", "updates")}  # what a visitor may ask for
 
 
 def defaults(algorithm: str) -> dict[str, float]:
