@@ -175,7 +175,8 @@ import sys
 from pathlib import Path
 from rlkit_workbook.studies import report
 if __name__ == "__main__":
-    report.parts = lambda: [("compare", "medium-lazy: BC"), ("compare", "medium-lazy: DQN")]
+    every = {part[1]: part for part in report.parts(2)}
+    report.parts = lambda steps: [every[name] for name in ("medium-lazy: BC", "medium-lazy: DQN")]
     report.run_report(Path(sys.argv[1]), seeds=1, steps=2, jobs=1)
 """
 
@@ -199,8 +200,8 @@ def test_a_killed_report_keeps_its_finished_parts_and_runs_the_missing_ones(tmp_
     survived["killed"] += 1
 
 
-INTERRUPTED = REPORT.replace('"medium-lazy: DQN")]', '"medium-lazy: DQN"), ("choose", "choosing: medium-lazy")]')
-INTERRUPTED = INTERRUPTED.replace("steps=2", "steps=int(sys.argv[2])")
+INTERRUPTED = REPORT.replace('"medium-lazy: DQN")', '"medium-lazy: DQN", "choosing: medium-lazy")')
+INTERRUPTED = INTERRUPTED.replace("steps=2", "steps=int(sys.argv[2])").replace("parts(2)", "parts(int(sys.argv[2]))")
 
 
 def test_an_interrupted_report_ends_at_once_and_keeps_no_half_part(tmp_path):

@@ -21,7 +21,7 @@ from rlkit_workbook.__main__ import main
 from rlkit_workbook.panels.sweep import SweepFigure
 from rlkit_workbook.studies import sweeping
 from rlkit_workbook.studies.ablations import data_by_name
-from rlkit_workbook.studies.parts import CutShortError, processes
+from rlkit_workbook.studies.parts import processes
 from rlkit_workbook.studies.sweeping import MEMBERS, Block, cut, grid_of, sweep
 from rlkit_workbook.sweeps import BY_SETTING
 
@@ -190,7 +190,7 @@ def test_a_block_that_was_interrupted_ends_the_sweep_and_leaves_nothing(tmp_path
         return train_offline(agent, data, updates // 2, *rest, **more)
 
     monkeypatch.setattr(sweeping, "train_offline", interrupted)
-    with pytest.raises(CutShortError, match="interrupted before 6 updates: CQL, dataset pointmass/medium-lazy-v0"):
+    with pytest.raises(KeyboardInterrupt, match="interrupted before 6 updates: CQL, dataset pointmass/medium-lazy-v0"):
         sweep(NAME, GRID, 1, folder=tmp_path, evaluations=3)
     assert not list(tmp_path.iterdir())
 

@@ -21,10 +21,6 @@ from rlkit_mini.files import whole_file
 from rlkit_mini.names import check_count
 
 
-class CutShortError(RuntimeError):
-    """A part was interrupted before its end; nothing of it is kept."""
-
-
 @dataclass(frozen=True, eq=False)
 class Part:
     """What runs by itself.
@@ -64,7 +60,7 @@ def run_parts(
 
     Raises:
         RuntimeError: parts failed, named with their reasons; the others are kept.
-        CutShortError: a part was interrupted.
+        KeyboardInterrupt: a part was interrupted; nothing of it is kept.
     """
     files = {part: Path(folder) / part.file for part in parts}
     results, failures = {part: found for part in parts if (found := _kept(files[part], read)) is not None}, []
@@ -76,8 +72,6 @@ def run_parts(
                 with whole_file(files[part]) as beside:
                     beside.write_bytes(content)
                 results[part] = read(files[part])
-            except CutShortError:
-                raise
             except Exception as error:
                 failures.append(f"{part.name}: {' '.join(str(error).split()) or type(error).__name__}")
                 bar.write(f"failed: {failures[-1]}")

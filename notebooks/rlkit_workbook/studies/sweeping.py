@@ -21,7 +21,7 @@ from rlkit_mini.experiments import EXPERIMENTS, Experiment
 from rlkit_mini.oracle import shared_oracle
 from rlkit_mini.training import train_offline
 from rlkit_workbook.studies.ablations import data_by_name
-from rlkit_workbook.studies.parts import CutShortError, Part, file_name, run_parts
+from rlkit_workbook.studies.parts import Part, file_name, run_parts
 from rlkit_workbook.sweeps import Sweep
 
 FIXED = {"discount", "seeds"} | {field.name for field in fields(Experiment)} - {"dataset", "updates"}  # of a sweep
@@ -59,7 +59,7 @@ class Block:
         """Train it in this process, on one thread: the bytes of its `Sweep`.
 
         Raises:
-            CutShortError: it was interrupted.
+            KeyboardInterrupt: before its end.
             TrainingDivergedError: as in `train_offline`.
         """
         threads = torch.get_num_threads()
@@ -71,7 +71,7 @@ class Block:
             oracle = shared_oracle(data[0].maze)
             history = train_offline(agent, each, row.updates, oracle, self.evaluations, progress=False)
             if not len(history.updates) or history.updates[-1] < row.updates:
-                raise CutShortError(f"interrupted before {row.updates:,} updates: {self}")
+                raise KeyboardInterrupt(f"interrupted before {row.updates:,} updates: {self}")
             return Sweep.of(agent, history, oracle).to_bytes()
         finally:
             torch.set_num_threads(threads)
@@ -101,7 +101,8 @@ def sweep(
 
     Raises:
         KeyError, ValueError: a request that cannot be trained, before anything is.
-        RuntimeError: blocks failed, named with their reasons, or training was interrupted; all others are kept.
+        RuntimeError: blocks failed, named with their reasons; all others are kept.
+        KeyboardInterrupt: training was interrupted; finished blocks are kept.
     """
     experiment = EXPERIMENTS[experiment] if isinstance(experiment, str) else experiment
     blocks = cut(experiment, grid, seeds, evaluations)
