@@ -48,6 +48,7 @@ VALUES = {  # the nature of real numbers -> how they are drawn
     "small numbers": lambda rng, shape: rng.normal(0, 0.05, shape),
     "large numbers": _large,
 }
+MANY = 300
 LEADING = {"no leading axis": (), "two leading axes": (4, 2), "three leading axes": (2, 4, 1)}
 NATURES = {  # of cases: where a function is wrong that is right on the examples, and what may be the matter
     "any numbers": "",
@@ -91,7 +92,7 @@ class Draw:
         self.applies |= found
         return found
 
-    def size(self, axis: str, many: int = 300) -> int:
+    def size(self, axis: str, many: int = MANY) -> int:
         """How long an axis is: 1, `many`, or some small number of its own."""
         if self._is("one of each", "many of each"):
             return 1 if self.nature == "one of each" else many
@@ -106,7 +107,7 @@ class Draw:
                 leading = LEADING[self.nature] if self._is(*LEADING) else usual
                 shape += leading or (1,) * (axis == "+")
             else:
-                shape += (self.size(axis, **({"many": many[axis]} if axis in many else {})),)
+                shape += (self.size(axis, many.get(axis, MANY)),)
         return shape
 
     def values(self, axes: str, **many: int) -> np.ndarray:

@@ -196,12 +196,8 @@ class _Run:
 
     def exercise(self, attempt):
         """In place of the course's own: what the function or class does is written down, and what goes on is given."""
-        name, draw, step = (
-            getattr(attempt, "__name__", attempt),
-            self.plan["draw"],
-            f"{self.statement}.{self.attempts:02}",
-        )
-        item = ITEMS[name]
+        name, step = getattr(attempt, "__name__", attempt), f"{self.statement}.{self.attempts:02}"
+        item, draw = ITEMS[name], self.plan["draw"]
         self.attempts += 1
         if self.attempts > MOST or step in self.plan["lost"]:
             return item.reference
