@@ -51,7 +51,7 @@ def test_each_mistake_gets_its_own_sentence(build, mistake):
 def test_of_several_mistakes_that_of_the_first_wrong_network_is_told(name, changes, mistake):
     build = BUILDS[name]
     source = functools.reduce(lambda text, change: text.replace(*change), changes.items(), build.solution)
-    names = dict(vars(build.module))
+    names = dict(build.module)
     exec(source, names)
     box, _ = judge(build, type(name, (build.reference,), {"update": names["update"]}))
     assert box.mistake == mistake

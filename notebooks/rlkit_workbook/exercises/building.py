@@ -8,8 +8,8 @@ reference's, and against that of each known mistake, which is the reference with
 from __future__ import annotations
 
 import functools
-import importlib.util
 import inspect
+import runpy
 import textwrap
 import types
 from dataclasses import dataclass
@@ -61,17 +61,13 @@ class Build:
         return f"`{self.name}` ({self.texts['minutes']} minutes, difficulty {self.texts['difficulty']} of 3, optional)"
 
     @functools.cached_property
-    def module(self) -> types.ModuleType:
-        """The file of the reference, as it stands in `notebooks/standalone/`."""
-        file = self.name.removeprefix("My").lower()
-        spec = importlib.util.spec_from_file_location(f"standalone_{file}", STANDALONE / f"{file}.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+    def module(self) -> dict:
+        """The names of the reference's file, as it stands in `notebooks/standalone/`."""
+        return runpy.run_path(str(STANDALONE / f"{self.name.removeprefix('My').lower()}.py"))
 
     @property
     def reference(self) -> type:
-        return getattr(self.module, self.name.removeprefix("My"))
+        return self.module[self.name.removeprefix("My")]
 
     @property
     def solution(self) -> str:
@@ -85,7 +81,7 @@ class Build:
             if source.count(right) != 1:
                 raise ValueError(f"{self.name}: {right!r} stands {source.count(right)} times in the solution")
             source = source.replace(right, wrong)
-        names = dict(vars(self.module))
+        names = dict(self.module)
         exec(compile(source, f"<{mistake}>", "exec"), names)
         return type(mistake, (self.reference,), {"update": names["update"]})
 
@@ -268,7 +264,7 @@ def explore_build(kind: type, maze: Maze, steps: int = 2000, seed: int = 0) -> n
         env = gymnasium.make(maze.env_id)
         agent = _ready(kind, env.reset(seed=seed)[0])
         learns, agent.update = agent.update, lambda columns: learns(Batch(*columns))
-        places, _ = _build_of(kind).module.explore(agent, env, steps, seed=seed)
+        places, _ = _build_of(kind).module["explore"](agent, env, steps, seed=seed)
     return maze.positions(places)
 
 
