@@ -72,7 +72,7 @@ sweep = Sweep.of(agent, train_offline(agent, data, 1, oracle, progress=False), o
 figure = Figure()
 figure.add_subplot().plot([1, 2])
 ids = [f"pointmass/mine-{number}-v0" for number in range(200)]
-collecting._behaviours = lambda oracle: {name: (RandomAgent(), 150, "") for name in ("one", "two", "three")}
+collecting._behaviours = lambda oracle: {name: (RandomAgent(), {"": 150}, "") for name in ("one", "two", "three")}
 steps = {"cartpole/noisy-v0": 5_000, "cartpole/random-v0": 10_000}
 
 

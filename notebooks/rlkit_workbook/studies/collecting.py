@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rlkit_mini.agents import RND, RandomAgent
 from rlkit_mini.agents.agent import Agent
-from rlkit_mini.agents.guides import LinearController, lazy, near_expert
+from rlkit_mini.agents.guides import LinearController, OracleMixture, lazy, near_expert
 from rlkit_mini.data.sets import COURSE, list_datasets, save_dataset
 from rlkit_mini.exploration import explore
 from rlkit_mini.mazes import MAZES, Maze
@@ -17,18 +17,18 @@ from rlkit_mini.oracle import Oracle
 CODE = "notebooks/rlkit_workbook/studies/collecting.py"
 
 
-def _behaviours(oracle: Oracle) -> dict[str, tuple[Agent, int, str]]:
-    """name -> agent, steps, description, of each collection in the oracle's maze; a fresh agent a call."""
+def _behaviours(oracle: Oracle) -> dict[str, tuple[Agent, dict[str, int], str]]:
+    """name -> a fresh agent, how the name of each of its data sets goes on and how many steps that has, description."""
     table = {
-        "random": (RandomAgent(), 10_000, "Uniformly random actions."),
-        "rnd": (RND(), 10_000, "Random network distillation, reward-free, from its first step on."),
+        "random": (RandomAgent(), {"": 10_000}, "Uniformly random actions."),
+        "rnd": (RND(), {"": 10_000}, "Random network distillation, reward-free, from its first step on."),
     }
     if oracle.maze.name == "medium":
-        table["rnd"] = (RND(), 20_000, table["rnd"][2])  # its beginnings are the smaller sets
-        table["near-expert"] = (near_expert(oracle, 0.1), 1_000, "Optimal policy, 10% uniformly random actions.")
-        table["lazy"] = (lazy(oracle), 2_000, "Stays with probability 0.6, else the optimal action.")
+        table["rnd"][1].update({f"-{size}": size for size in (1_000, 5_000, 10_000, 20_000)})
+        table["near-expert"] = (near_expert(oracle, 0.1), {"": 1_000}, "Optimal policy, 10% uniformly random actions.")
+        table["lazy"] = (lazy(oracle), {"": 2_000}, "Stays with probability 0.6, else the optimal action.")
     if oracle.maze.name == "hard":
-        table["near-expert"] = (near_expert(oracle, 0.3), 2_000, "Optimal policy, 30% uniformly random actions.")
+        table["near-expert"] = (near_expert(oracle, 0.3), {"": 2_000}, "Optimal policy, 30% uniformly random actions.")
     return table
 
 
@@ -39,11 +39,9 @@ def _collections() -> Iterator[tuple[Agent, Maze | str, dict[str, int], dict]]:
     """Agent, where it acts, data sets -> how many of its first steps each holds, and what is said of them."""
     for maze in (MAZES["easy"], MAZES["medium"], MAZES["hard"]):
         oracle = Oracle(maze)
-        for name, (agent, steps, description) in _behaviours(oracle).items():
-            sizes = {f"pointmass/{maze.name}-{name}-v0": min(steps, 10_000)}
-            if steps == 20_000:
-                sizes |= {f"pointmass/{maze.name}-{name}-{size}-v0": size for size in (1_000, 5_000, 10_000, 20_000)}
-            algorithm = type(agent).__name__ if agent.batch_size or name == "random" else name
+        for name, (agent, ends, description) in _behaviours(oracle).items():
+            sizes = {f"pointmass/{maze.name}-{name}{end}-v0": size for end, size in ends.items()}
+            algorithm = name if isinstance(agent, OracleMixture) else type(agent).__name__
             described = f"{description} {{size:,}} steps in the {maze.name} maze, seed 0."
             references = oracle.random_return, oracle.optimal_return
             facts = {"algorithm": algorithm, "description": described, "reference_returns": references}

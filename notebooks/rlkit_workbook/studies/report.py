@@ -74,7 +74,7 @@ def run_part(kind: str, name: str, experiments: list[Experiment], seeds: int, st
     """The numbers of one part, as JSON."""
     torch.set_num_threads(1)
     if kind == "choose":
-        numbers = _choosing(experiments, seeds, steps)
+        numbers = _choosing(experiments, seeds)
     elif kind == "snippet":
         numbers = compared(DIFFERENCES[name], seeds, steps)
     else:
@@ -105,7 +105,7 @@ def _comparison(result: TrainingResult) -> dict:
     return {"data": data, "agent": label} | facts | at_start(judged)
 
 
-def _choosing(candidates: list[Experiment], seeds: int, steps: int | None) -> dict:
+def _choosing(candidates: list[Experiment], seeds: int) -> dict:
     """Candidates trained on four of five episodes, judged by the fifth ones: a row each, its lists over seeds."""
     data, rows = load_dataset(candidates[0].dataset), []
     oracle = Oracle(data.maze)
@@ -115,7 +115,7 @@ def _choosing(candidates: list[Experiment], seeds: int, steps: int | None) -> di
         for checkpoint in range(1, CHECKPOINTS + 1):
             train_offline(agent, train, updates=updates, progress=False)
             judged = Judgement.of(agent, oracle)
-            estimate = fitted_q_evaluation(held_out, agent.policy, updates=min(2000, steps or 2000))
+            estimate = fitted_q_evaluation(held_out, agent.policy, updates=min(2000, candidate.updates))
             rows.append(
                 {
                     "agent": label,
