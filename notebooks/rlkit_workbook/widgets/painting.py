@@ -90,19 +90,21 @@ class DataPainter(Panel):
         self.waypoints, self.start = [], MAZES[self.maze.value].start
         self.collect()
 
+    def _options(self) -> dict:
+        """What `paint` is given besides maze and waypoints."""
+        counts = {"noise": self.noise.value, "episodes": self.episodes.value}
+        return counts | {"start": self.start, "onward": self.onward.value}
+
     def code(self) -> str:
         """The expression that paints the same data set."""
-        return (
-            f'paint("{self.maze.value}", {self.waypoints}, noise={self.noise.value!r}, '
-            f"episodes={self.episodes.value!r}, start={self.start}, onward={self.onward.value})"
-        )
+        given = ", ".join(f"{name}={value!r}" for name, value in self._options().items())
+        return f'paint("{self.maze.value}", {self.waypoints}, {given})'
 
     @in_turn
     def collect(self) -> None:
         """Collect the data set as it is drawn now; an error leaves the one before."""
-        arguments = (self.noise.value, self.episodes.value, self.start, self.onward.value)
         try:
-            self.data = paint(self.maze.value, self.waypoints, *arguments)
+            self.data = paint(self.maze.value, self.waypoints, **self._options())
         except Exception as error:
             return self.status.say(str(error), error=True)
         maze, best = MAZES[self.maze.value], shared_oracle(MAZES[self.maze.value]).optimal_return
@@ -152,9 +154,8 @@ def draw_painting(maze: Maze, start, waypoints, data: Transitions, best: float):
 
 def painting_in_words(data: Transitions) -> str:
     """What a data set holds, in a sentence."""
-    episodes = data.episodes
-    arrived = sum(bool(episode.terminations[-1]) for episode in episodes)
     return (
-        f"{len(data):,} steps in {len(episodes)} episodes, {arrived} of which reach the goal; mean return "
-        f"{data.episode_returns.mean():.1f}; {coverage(data.positions, data.maze.walls):.0%} of the maze visited."
+        f"{len(data):,} steps in {len(data.episodes)} episodes, {data.terminations.sum()} of which reach the goal; "
+        f"mean return {data.episode_returns.mean():.1f}; "
+        f"{coverage(data.positions, data.maze.walls):.0%} of the maze visited."
     ).replace("-", "−")
