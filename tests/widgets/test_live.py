@@ -125,12 +125,20 @@ def test_training_gets_half_of_the_time_whatever_drawing_costs_and_stops_between
     clock = types.SimpleNamespace(perf_counter=lambda: now[0], monotonic=time.monotonic)
     monkeypatch.setattr("rlkit_workbook.widgets.live.time", clock)
     monkeypatch.setattr("rlkit_workbook.widgets.live.train_offline", update)
-    training = LiveTraining(settings(), lambda training: pass_time("drawing", 1.0) if training.running else None)
+
+    def draw(training):
+        if training.running:
+            before.append(spent["training"])
+            pass_time("drawing", 1.0 if training.done else 3.0)
+
+    before = []
+    training = LiveTraining(settings(), draw)
     training.start(20_000)
     training.join(120)
     assert not training.error
-    assert spent["drawing"] > 3
-    assert spent["training"] >= spent["drawing"] - 1, "all but the first picture"
+    assert spent["drawing"] > 5
+    assert spent["training"] >= spent["drawing"] - 3, "all but the first picture"
+    assert before[1] < 0.3, "the second picture does not wait for as long as the first took"
     assert asked[0] <= 5, "a chunk takes some hundredths of a second"
 
 
