@@ -341,7 +341,7 @@ class Evaluation:
 def _in_threads(function: Callable, items: Iterable) -> list:
     """The function of each item; scipy's products release the interpreter's lock."""
     items = list(items)
-    if len(items) < 8:  # about as fast in one, and other programs keep their cores
+    if len(items) < 5:  # policies: about as fast in one, and other programs keep their cores
         return [function(item) for item in items]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(function, items))
