@@ -354,11 +354,11 @@ def from_two_threads(monkeypatch, owner, name, first, second):
     """Call `second` while `first` is within the owner's method of this name, which then waits for it to overtake."""
     began, overtaken, method = threading.Event(), threading.Event(), getattr(owner, name)
 
-    def slow(*arguments):
+    def slow(*arguments, **options):
         if not began.is_set():
             began.set()
             overtaken.wait(2)
-        return method(*arguments)
+        return method(*arguments, **options)
 
     monkeypatch.setattr(owner, name, slow)
     one = threading.Thread(target=first)
