@@ -84,9 +84,7 @@ class Oracle:
     @cached_property
     def optimal_q(self) -> np.ndarray:
         """Q* (sub-cells, 5), discounted, without a time limit."""
-        values = np.zeros(len(self.cells))
-        for _ in range(self._iterations):
-            values = self._backup(values, self.discount).max(axis=1)
+        values = self._fixed_point(lambda values: self._backup(values, self.discount).max(axis=1))
         return self._backup(values, self.discount)
 
     @property
@@ -131,13 +129,12 @@ class Oracle:
         Args:
             places: (sub-cells,) bool.
         """
-        values, never = np.zeros(len(self.cells)), -1 / (1 - self.discount)  # what ends in the goal does not arrive
-        for _ in range(self._iterations):
-            q_values = self._backup(values, self.discount).T + never * (1 - self._survival.T)
-            before, values = values, np.where(places, 0.0, q_values.max(axis=0))
-            if np.abs(values - before).max() < 1e-6:
-                break
-        return np.eye(len(ACTIONS))[q_values.argmax(axis=0)]
+
+        def q_values(values: np.ndarray) -> np.ndarray:  # what ends in the goal does not arrive
+            return self._backup(values, self.discount) + self._never * (1 - self._survival)
+
+        values = self._fixed_point(lambda values: np.where(places, 0.0, q_values(values).max(axis=1)))
+        return np.eye(len(ACTIONS))[q_values(values).argmax(axis=1)]
 
     # What is true of a policy
 
@@ -195,6 +192,20 @@ class Oracle:
     def _iterations(self) -> int:  # until a step that far ahead weighs less than 1e-7
         return int(np.ceil(np.log(1e-7) / np.log(self.discount))) if self.discount > 0 else 1
 
+    @property
+    def _never(self) -> float:
+        """The value of not arriving."""
+        return -1 / (1 - self.discount)
+
+    def _fixed_point(self, backup: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Values (sub-cells,) that a discounted backup leaves as they are."""
+        values = np.full(len(self.cells), self._never)  # which they stay where nothing arrives
+        for _ in range(self._iterations):
+            before, values = values, backup(values)
+            if np.abs(values - before).max() < 1e-7:
+                break
+        return values
+
     @cached_property
     def _mean_transitions(self) -> sparse.csr_matrix:
         """(sub-cells x actions, sub-cells): the mean over a sub-cell's points."""
@@ -239,6 +250,8 @@ class Oracle:
         for _ in range(self.maze.horizon - 1):
             alive = backwards @ alive
             total += alive.sum()
+            if alive.sum() < 1e-12:
+                break
         return matrix, -total, 1 - alive.sum()
 
     def _sub_cells_at(self, positions: np.ndarray) -> np.ndarray:
@@ -314,11 +327,9 @@ class Evaluation:
         """V^pi (sub-cells,) of each policy."""
 
         def solve(matrix):
-            matrix, values = matrix[:-1], np.zeros(len(self.oracle.cells))  # the last row is the start's
+            matrix, discount = matrix[:-1], self.oracle.discount  # the last row is the start's
             costs = np.asarray(matrix.sum(axis=1)).ravel()
-            for _ in range(self.oracle._iterations):
-                values = self.oracle.discount * (matrix @ values) - costs
-            return values
+            return self.oracle._fixed_point(lambda values: discount * (matrix @ values) - costs)
 
         return _in_threads(solve, self._matrices.flat)
 
