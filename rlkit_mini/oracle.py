@@ -234,13 +234,14 @@ class Oracle:
 
     def _policy_matrix(self, probabilities: np.ndarray) -> sparse.csr_matrix:
         """(sub-cells + 1, sub-cells): where a step of the policy leads; the last row is the step from the start."""
-        points, actions = np.nonzero(probabilities)
-        states = points // POINTS  # the start, the last point, comes after all sub-cells
-        shares = probabilities[points, actions] / np.where(states < len(self.cells), POINTS, 1)
-        choice = sparse.csr_matrix(
-            (shares, (states, points * len(ACTIONS) + actions)), shape=(len(self.cells) + 1, self._transitions.shape[0])
+        states = np.arange(len(self.cells) + 1)
+        inside = probabilities[:-1].reshape(-1, POINTS, len(ACTIONS))
+        alike = (inside == inside[:, :1]).all(axis=(1, 2))  # most sub-cells; the means over their points are known
+        of_points = np.vstack([(inside / POINTS * ~alike[:, None, None]).reshape(-1, len(ACTIONS)), probabilities[-1]])
+        return (
+            _choice(inside[:, 0] * alike[:, None], states[:-1], len(states)) @ self._mean_transitions
+            + _choice(of_points, np.append(states[:-1].repeat(POINTS), states[-1]), len(states)) @ self._transitions
         )
-        return choice @ self._transitions
 
     def _episode(self, probabilities: np.ndarray) -> tuple[sparse.csr_matrix, float, float]:
         """Matrix, return and success rate: follow the share of episodes that has not terminated through the steps."""
@@ -250,7 +251,7 @@ class Oracle:
         for _ in range(self.maze.horizon - 1):
             alive = backwards @ alive
             total += alive.sum()
-            if alive.sum() < 1e-12:
+            if alive.sum() < 1e-9:
                 break
         return matrix, -total, 1 - alive.sum()
 
@@ -347,6 +348,13 @@ class Evaluation:
             return total
 
         return np.array(_in_threads(follow, self._matrices.flat)).reshape(*self.episode_return.shape, -1)
+
+
+def _choice(probabilities: np.ndarray, states: np.ndarray, count: int) -> sparse.csr_matrix:
+    """Probabilities (places, 5) as a matrix (count, places x 5), whose row `states[i]` takes place i."""
+    places, actions = np.nonzero(probabilities)
+    where = (states[places], places * len(ACTIONS) + actions)
+    return sparse.csr_matrix((probabilities[places, actions], where), shape=(count, probabilities.size))
 
 
 def _in_threads(function: Callable, items: Iterable) -> list:

@@ -354,7 +354,8 @@ def _in_todays_names(kind: type[Agent], configuration: dict[str, Any]) -> dict[s
 
 def all_on_the_best(values: Tensor) -> Tensor:
     """The greedy policy (..., actions) on values (..., actions): the first of equally good ones."""
-    return nn.functional.one_hot(values.argmax(dim=-1), values.shape[-1]).to(values.dtype)
+    best = values.max(dim=-1).indices  # as argmax, faster for few actions
+    return nn.functional.one_hot(best, values.shape[-1]).to(values.dtype)
 
 
 @contextmanager
