@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from rlkit_mini.agents.settings import setting_label
 from rlkit_mini.oracle import Oracle
@@ -63,7 +64,7 @@ class Redrawn:
         canvas.restore_region(self._still)
         for artist in self._moving:
             artist.draw(canvas.get_renderer())
-        return np.asarray(canvas.buffer_rgba())[..., :3]
+        return np.asarray(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
 
 
 def fixed_figure(rows: int, columns: int, height: float, **place: float):
