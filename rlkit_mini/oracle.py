@@ -247,13 +247,14 @@ class Oracle:
         """Matrix, return and success rate: follow the share of episodes that has not terminated through the steps."""
         matrix = self._policy_matrix(probabilities)
         backwards, alive = matrix[:-1].T.tocsr(), matrix[-1].toarray().ravel()
-        total = alive.sum()
+        total = share = alive.sum()
         for _ in range(self.maze.horizon - 1):
-            alive = backwards @ alive
-            total += alive.sum()
-            if alive.sum() < 1e-9:
+            if share < 1e-9:
                 break
-        return matrix, -total, 1 - alive.sum()
+            alive = backwards @ alive
+            share = alive.sum()
+            total += share
+        return matrix, -total, 1 - share
 
     def _sub_cells_at(self, positions: np.ndarray) -> np.ndarray:
         cells = np.clip(np.floor(positions), 0, np.array(self.maze.shape) - 1)

@@ -301,11 +301,12 @@ def test_in_a_plane_values_and_visits_lie_over_both_axes_with_their_names():
 def test_a_figure_makes_room_for_returns_that_were_not_seen_before():
     run = live_elsewhere("BC", "cartpole/random-v0").training.run
     figure = LiveFigure(run, 6)
-    assert figure.fits(run, 6)
-    assert not figure.fits(run, 7)
+    assert figure.fits(run, 6, [])
+    assert not figure.fits(run, 7, [])
+    assert not figure.fits(run, 6, [run])
     better = dataclasses.replace(run, returns=np.full_like(run.returns, 500.0))
-    assert not figure.fits(better, 6)
-    assert LiveFigure(better, 6).fits(better, 6)
+    assert not figure.fits(better, 6, [])
+    assert LiveFigure(better, 6).fits(better, 6, [])
 
 
 def test_the_probe_is_of_mazes_and_says_so():

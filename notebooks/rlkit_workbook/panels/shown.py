@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import html
 import threading
+from collections.abc import Callable
 from importlib.resources import files
 
 import ipywidgets as widgets
@@ -61,3 +63,17 @@ def in_turn(method):
             return method(self, *arguments)
 
     return wait_and_run
+
+
+def while_idle(step: Callable[[], bool], after: float = 0.01) -> None:
+    """Call `step` so many seconds later, and again whenever the kernel had a moment for other things, until it is false."""
+
+    def go() -> None:
+        if step():
+            loop.call_later(0.01, go)
+
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # no kernel: what is asked for is drawn
+        return
+    loop.call_later(after, go)

@@ -119,6 +119,13 @@ class LiveTraining:
             return "Training." if self.running else "Judging."
         return "Done." if self.done >= self.updates else "Stopped."
 
+    def begin(self) -> None:
+        """Judge an agent without any update yet, which `start` does first where it is not done."""
+        if self.run is None:
+            data = self.settings.source.load()
+            self.agent = self.settings.make_agent(data)
+            self.run = Run.begin(self.settings, data, self.agent)
+
     def start(self, updates: int) -> None:
         """Train until there were `updates` in all; goes on where it was stopped."""
         self.stop()
@@ -139,10 +146,7 @@ class LiveTraining:
 
     def _work(self) -> None:
         try:
-            if self.run is None:
-                data = self.settings.source.load()
-                self.agent = self.settings.make_agent(data)
-                self.run = Run.begin(self.settings, data, self.agent)
+            self.begin()
             self._train()
         except Exception as error:  # shown in the panel, whatever it is
             self.error = " ".join(str(error).split()) or type(error).__name__

@@ -31,7 +31,7 @@ class LiveFigure(FourPanels):
     """
 
     def __init__(self, run: Run, total: int, pins: Sequence[Run] = ()) -> None:
-        self.settings, self.total, self.limits = run.settings, total, limits_of(run, pins)
+        self.settings, self.total, self.pins, self.limits = run.settings, total, list(pins), limits_of(run, pins)
         margins = {"left": 0.085, "right": 0.85, "bottom": 0.08, "top": 0.95, "wspace": 0.7, "hspace": 0.38}
         super().__init__(*fixed_figure(2, 2, height=6.6, **margins))
         self._draw_above(run)
@@ -72,11 +72,12 @@ class LiveFigure(FourPanels):
         self.below.text(pin.done, pin.means[-1], str(number), **at)
         draw_settings(self.beside, [0], pin.returns[-1:], name, shift=number - 1)
 
-    def fits(self, run: Run, total: int) -> bool:
-        """Whether it can show this time of a run."""
+    def fits(self, run: Run, total: int, pins: Sequence[Run]) -> bool:
+        """Whether it can show this time of a run, beside these."""
         low, high = self.limits
         within = low <= run.returns.min() and run.returns.max() <= high
-        return within and (self.settings, self.total) == (run.settings, total)
+        same_pins = [*map(id, pins)] == [*map(id, self.pins)]
+        return within and same_pins and (self.settings, self.total) == (run.settings, total)
 
     def show(self, run: Run) -> Figure:
         """Bring the figure to another time of its run."""

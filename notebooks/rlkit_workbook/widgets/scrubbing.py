@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
-from collections.abc import Callable
 
 import ipywidgets as widgets
 import numpy as np
@@ -14,7 +12,7 @@ from rlkit_workbook.panels.choosing import Choosing, ChoosingFigure
 from rlkit_workbook.panels.elsewhere import Elsewhere, ElsewhereFigure
 from rlkit_workbook.panels.exploration import ExplorationFigure
 from rlkit_workbook.panels.redrawn import axis_label
-from rlkit_workbook.panels.shown import Panel, in_turn
+from rlkit_workbook.panels.shown import Panel, in_turn, while_idle
 from rlkit_workbook.panels.sweep import SweepFigure
 from rlkit_workbook.panels.tiles import Tiles, in_palette
 from rlkit_workbook.panels.walks import walks_in_svg
@@ -179,17 +177,3 @@ class Scrub(Panel):
         return f"scrub slider: {self.sweep.algorithm}, " + ", ".join(
             f"{name} in [{', '.join(map(label_of, values))}]" for name, values in self.sweep.grid.items()
         )
-
-
-def while_idle(step: Callable[[], bool]) -> None:
-    """Call `step` whenever the kernel has had a moment for other things, until it has nothing left to do."""
-
-    def go() -> None:
-        if step():
-            loop.call_later(0.01, go)
-
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:  # no kernel: what is asked for is drawn
-        return
-    loop.call_later(0.01, go)

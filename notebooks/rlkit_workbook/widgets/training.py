@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import threading
+from contextlib import suppress
+from functools import partial
 from urllib.parse import quote
 
 import ipywidgets as widgets
@@ -14,7 +16,7 @@ from rlkit_mini.data.transitions import Transitions
 from rlkit_mini.environments import is_same
 from rlkit_mini.names import Catalogue
 from rlkit_mini.tables import Table, with_interval
-from rlkit_workbook.panels.shown import Panel, in_turn
+from rlkit_workbook.panels.shown import Panel, in_turn, while_idle
 from rlkit_workbook.panels.tiles import Tiles, in_palette
 from rlkit_workbook.widgets.controls import NumberField, Status, button, choice, mark, rows_of
 from rlkit_workbook.widgets.live import LiveTraining, Run
@@ -70,7 +72,7 @@ class LiveTrainer(Panel):
         super().__init__("rlkit-panel", "rlkit-live")
         self._lock = threading.RLock()  # of what is shown, also by the thread that trains
         self.pins: list[Run] = []
-        self._tiles, self._shown, self.on_end = None, None, []
+        self._tiles, self._shown, self._ahead, self._tiles_ahead, self.on_end = None, None, None, None, []
         self._make_controls()
         self._make_displays()
         self._offer_fields()
@@ -123,7 +125,7 @@ class LiveTrainer(Panel):
         self.link = widgets.HTML(_dom_classes=("rlkit-link",))
 
     def still(self) -> tuple[str, bytes | None]:
-        return self.status.words, in_palette(self._tiles.drawn.to_pixels()) if self._tiles else None
+        return self.status.words, in_palette(self._tiles.drawn.to_pixels()) if self._shown else None
 
     def __repr__(self) -> str:
         return "live trainer"
@@ -187,6 +189,9 @@ class LiveTrainer(Panel):
         if training is None or training.settings != settings or training.run is None:
             self._leave()
             self.training = LiveTraining(settings, self._show)
+            if self._ahead is not None and self._ahead.settings == settings and self._tiles_ahead:
+                self.training, self._tiles = self._ahead, self._tiles_ahead
+            self._ahead = self._tiles_ahead = None
         if not self.training.running and self.training.done >= updates:
             done = f"All {self.training.done:,} updates are made. Ask for more updates, or change a setting."
             return self.status.say(done)
@@ -208,7 +213,6 @@ class LiveTrainer(Panel):
             return self.status.say("There is no run to pin yet.", error=True)
         with self._lock:
             self._keep(self._shown)
-            self._tiles = None
             self._draw()
             self.status.say(f"Pinned as run {len(self.pins)}: {self._shown.settings}.")
 
@@ -267,6 +271,8 @@ class LiveTrainer(Panel):
         self.link.value = f'<a href="?settings={quote(line, safe=",=")}">Link to these settings</a>'
         if self.status.error and not faults:
             self._tell()
+        if not faults:
+            while_idle(partial(self._prepare, settings), after=1.0)
 
     def _read(self, change) -> None:
         """A line was typed, or pasted."""
@@ -290,12 +296,32 @@ class LiveTrainer(Panel):
             for listener in self.on_end:
                 listener(training.run)
 
+    def _prepare(self, settings: Settings) -> bool:
+        """Begin what Train would begin, and draw it, in a thread: then its first picture is there at once."""
+        training, ahead = self.training, self._ahead
+        known = [each.settings for each in (training, ahead) if each is not None]
+        if settings == self.settings() and settings not in known and not (training and training.running):
+            self._ahead, self._tiles_ahead = LiveTraining(settings, self._show), None
+            threading.Thread(target=self._draw_ahead, args=(self._ahead, int(self.updates)), daemon=True).start()
+        return False
+
+    def _draw_ahead(self, training: LiveTraining, updates: int) -> None:
+        with suppress(Exception):  # which Train meets, too, and says
+            training.begin()
+            tiles = Tiles(LiveFigure(training.run, updates, self._beside(training.run)))
+            tiles.to_html()
+            if training is self._ahead:
+                self._tiles_ahead = tiles
+
+    def _beside(self, run: Run) -> list[Run]:
+        """The pinned runs that its picture shows, too."""
+        return [pin for pin in self.pins if is_same(pin.data.maze, run.data.maze)]
+
     def _draw(self) -> None:
         """Bring picture and table to the present moment of the run."""
         self._shown = run = self.training.run
-        total = max(self.training.updates, run.done)
-        if self._tiles is None or not self._tiles.drawn.fits(run, total):
-            pins = [pin for pin in self.pins if is_same(pin.data.maze, run.data.maze)]
+        total, pins = max(self.training.updates, run.done), self._beside(run)
+        if self._tiles is None or not self._tiles.drawn.fits(run, total, pins):
             self._tiles = Tiles(LiveFigure(run, total, pins))
         self._tiles.drawn.show(run)
         self.picture.value = self._tiles.to_html()
