@@ -242,7 +242,8 @@ class Agent(nn.Module):
             ValueError: observations of another shape.
         """
         with as_by_default(self.device, gradients=False):
-            probabilities = self.action_probabilities(self.as_inputs(observations))
+            parts = self.as_inputs(observations).split(2048, dim=1)  # for which memory need not be asked for again
+            probabilities = torch.cat([self.action_probabilities(part) for part in parts], dim=1)
         return all_on_the_best(probabilities) if greedy else probabilities
 
     def _apply(self, change: Callable[[Tensor], Tensor], recurse: bool = True) -> Agent:

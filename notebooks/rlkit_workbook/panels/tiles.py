@@ -17,7 +17,7 @@ def in_palette(pixels: np.ndarray) -> bytes:
     """Pixels (height, width, 3) as the bytes of a PNG file of 256 colours: a third of what all colours take."""
     file = io.BytesIO()
     picture = Image.fromarray(pixels).quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    picture.save(file, "png", compress_level=6)
+    picture.save(file, "png", compress_level=4)
     return file.getvalue()
 
 

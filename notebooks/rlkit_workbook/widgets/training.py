@@ -298,17 +298,19 @@ class LiveTrainer(Panel):
 
     def _prepare(self, settings: Settings) -> bool:
         """Begin what Train would begin, and draw it, in a thread: then its first picture is there at once."""
-        training, ahead = self.training, self._ahead
-        known = [each.settings for each in (training, ahead) if each is not None]
-        if settings == self.settings() and settings not in known and not (training and training.running):
+        training, ahead, updates = self.training, self._ahead, int(self.updates)
+        begun = training is not None and (training.running or training.settings == settings)
+        drawn = ahead is not None and (ahead.settings, ahead.updates) == (settings, updates)
+        if settings == self.settings() and not (begun or drawn):
             self._ahead, self._tiles_ahead = LiveTraining(settings, self._show), None
-            threading.Thread(target=self._draw_ahead, args=(self._ahead, int(self.updates)), daemon=True).start()
+            self._ahead.updates = updates
+            threading.Thread(target=self._draw_ahead, args=(self._ahead,), daemon=True).start()
         return False
 
-    def _draw_ahead(self, training: LiveTraining, updates: int) -> None:
+    def _draw_ahead(self, training: LiveTraining) -> None:
         with suppress(Exception):  # which Train meets, too, and says
             training.begin()
-            tiles = Tiles(LiveFigure(training.run, updates, self._beside(training.run)))
+            tiles = Tiles(LiveFigure(training.run, training.updates, self._beside(training.run)))
             tiles.to_html()
             if training is self._ahead:
                 self._tiles_ahead = tiles
