@@ -50,6 +50,16 @@ print(torch.get_num_threads())
     assert in_a_fresh_process(code, **asked) == threads + "\n"
 
 
+def test_what_is_imported_is_searched_for_garbage_no_more():
+    code = """
+import gc, rlkit_workbook.widgets
+before = len(gc.get_objects())
+rlkit_workbook.start("04")
+print(before > 100_000 > 10 * len(gc.get_objects()))
+"""
+    assert in_a_fresh_process(code) == "True\n"
+
+
 def test_start_knows_every_notebook_and_no_other():
     for path in NOTEBOOKS:
         rlkit_workbook.start(path.name[:2])

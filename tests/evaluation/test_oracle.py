@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import scipy.sparse.linalg
 import torch
 from helpers import homeless
 from hypothesis import given
@@ -191,6 +192,32 @@ def test_visitation_holds_what_has_not_terminated(name, policy, discount):
     np.testing.assert_allclose(evaluation.visitation.sum(), mass, rtol=1e-6)
     around = oracle.start_weights @ (evaluation.q_values * policy(oracle.observations)).sum(axis=1)
     assert evaluation.start_value == pytest.approx(around, rel=0.01)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_what_is_solved_quickly_is_what_dense_matrices_say(quick, monkeypatch):
+    """Of policies that act alike at all points of most sub-cells, of some, and of none; early and late to arrive."""
+    if not quick:
+        monkeypatch.setattr(scipy.sparse.linalg, "bicgstab", lambda system, right, **_: (np.zeros_like(right), 1))
+    oracle = Oracle(MAZES["medium"], discount=0.9, resolution=2)
+    rng, (points, cells) = np.random.default_rng(0), (len(oracle.points), len(oracle.observations))
+    at_points = oracle.optimal_policy[oracle.sub_cells(oracle.points)]
+    some = np.where(rng.random((points, 1)) < 0.1, np.eye(5)[rng.integers(5, size=points)], at_points)
+    policies = np.stack([at_points, some, rng.dirichlet(np.ones(5), size=points)])
+    found = oracle.evaluate(policies)
+    steps = oracle._transitions.toarray().reshape(points, 5, cells)
+    for number, policy in enumerate(policies):
+        step = np.einsum("pa,pac->pc", policy, steps)
+        inside, first = step[:-1].reshape(cells, 4, cells).mean(axis=1), step[-1]
+        left = np.zeros(cells)  # value of what is left of an episode, step by step from its end
+        for _ in range(oracle.maze.horizon - 1):
+            left = inside @ (left - 1)
+        assert found.episode_return[number] == pytest.approx(first @ (left - 1), abs=1e-6)
+        values = np.linalg.solve(np.eye(cells) - 0.9 * inside, -inside.sum(axis=1))
+        q_values = (steps[:-1].reshape(cells, 4, 5, cells).mean(axis=1)) @ (0.9 * values - 1)
+        np.testing.assert_allclose(found.q_values[number], q_values, atol=1e-6)
+        later = np.linalg.solve(np.eye(cells) - 0.9 * inside.T, first)
+        np.testing.assert_allclose(found.visitation[number], 0.1 * (oracle.start_weights + 0.9 * later), atol=1e-7)
 
 
 def test_sub_cells_cover_the_free_cells_and_never_straddle_a_wall(maze):

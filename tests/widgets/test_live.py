@@ -1,5 +1,6 @@
 """Live training, painted data and the probe without a browser: what the panels show is what the package computes."""
 
+import asyncio
 import dataclasses
 import functools
 import re
@@ -701,6 +702,29 @@ def test_a_run_is_never_drawn_on_another_ones_figure():
     view.training.join(120)
     assert view.status.words.startswith("Done. BC")
     assert view._tiles.drawn.settings == view.training.settings
+
+
+def test_what_train_begins_is_begun_and_drawn_while_the_kernel_is_idle():
+    async def kernel(alpha):
+        view = panel()
+        view.fields["alpha"].number.value = alpha
+        while view._tiles_ahead is None:
+            await asyncio.sleep(0.01)
+        return view
+
+    view, other = (asyncio.run(asyncio.wait_for(kernel(alpha), 60)) for alpha in (1.0, 3.0))
+    ahead, tiles = view._ahead, view._tiles_ahead
+    assert ahead.settings == view.settings()
+    assert (view.training, view.picture.value, view.still()) == (None, "", ("Choose, then press Train.", None))
+    other.fields["alpha"].number.value = 1.0  # too late for what was begun
+    at_once = panel(alpha=1.0)
+    for each in (view, other, at_once):
+        each.train()
+        each.training.join(120)
+    assert (view.training, view._tiles) == (ahead, tiles)
+    assert same(view.training.agent, other.training.agent)
+    for shown in ("picture", "status", "table"):
+        assert getattr(view, shown).value == getattr(other, shown).value == getattr(at_once, shown).value
 
 
 def test_errors_are_one_line_in_the_panel():
