@@ -340,7 +340,7 @@ class Evaluation:
 
         def follow(matrix):
             discount = self.oracle.discount
-            later = _solved(discount * matrix[:-1].T.tocsr(), matrix[-1].toarray().ravel())
+            later = _solved(discount * matrix[:-1].T.tocsr(), matrix[-1].toarray().ravel()).clip(min=0)
             return (1 - discount) * (self.oracle.start_weights + discount * later)
 
         return np.array(_in_threads(follow, self._matrices.flat)).reshape(*self.episode_return.shape, -1)

@@ -242,7 +242,7 @@ class Agent(nn.Module):
             ValueError: observations of another shape.
         """
         with as_by_default(self.device, gradients=False):
-            parts = self.as_inputs(observations).split(2048, dim=1)  # for which memory need not be asked for again
+            parts = self.as_inputs(observations).split(2048, dim=1)  # larger ones are given new memory each time
             probabilities = torch.cat([self.action_probabilities(part) for part in parts], dim=1)
         return all_on_the_best(probabilities) if greedy else probabilities
 
