@@ -61,7 +61,7 @@ __all__ = ["start", *HOMES]
 def start(notebook: str) -> None:
     """What the first cell of a notebook asks for: torch computes in one thread, unless OMP_NUM_THREADS says otherwise.
 
-    What is imported by then stays, and is not searched for garbage again, which stopped everything for 0.15 s at a time.
+    What is imported by then stays, and is searched for garbage no more, which stopped everything for 0.15 s at a time.
 
     Args:
         notebook: its number, such as "04".
