@@ -84,7 +84,11 @@ class Oracle:
     @cached_property
     def optimal_q(self) -> np.ndarray:
         """Q* (sub-cells, 5), discounted, without a time limit."""
-        values = self._fixed_point(lambda values: self._backup(values, self.discount).max(axis=1))
+        values = np.zeros(len(self.cells))
+        for _ in range(self._iterations):
+            before, values = values, self._backup(values, self.discount).max(axis=1)
+            if np.abs(values - before).max() < 1e-7:
+                break
         return self._backup(values, self.discount)
 
     @property
@@ -129,12 +133,13 @@ class Oracle:
         Args:
             places: (sub-cells,) bool.
         """
-
-        def q_values(values: np.ndarray) -> np.ndarray:  # what ends in the goal does not arrive
-            return self._backup(values, self.discount) + self._never * (1 - self._survival)
-
-        values = self._fixed_point(lambda values: np.where(places, 0.0, q_values(values).max(axis=1)))
-        return np.eye(len(ACTIONS))[q_values(values).argmax(axis=1)]
+        values, never = np.zeros(len(self.cells)), -1 / (1 - self.discount)  # what ends in the goal does not arrive
+        for _ in range(self._iterations):
+            q_values = self._backup(values, self.discount).T + never * (1 - self._survival.T)
+            before, values = values, np.where(places, 0.0, q_values.max(axis=0))
+            if np.abs(values - before).max() < 1e-6:
+                break
+        return np.eye(len(ACTIONS))[q_values.argmax(axis=0)]
 
     # What is true of a policy
 
@@ -191,20 +196,6 @@ class Oracle:
     @property
     def _iterations(self) -> int:  # until a step that far ahead weighs less than 1e-7
         return int(np.ceil(np.log(1e-7) / np.log(self.discount))) if self.discount > 0 else 1
-
-    @property
-    def _never(self) -> float:
-        """The value of not arriving."""
-        return -1 / (1 - self.discount)
-
-    def _fixed_point(self, backup: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Values (sub-cells,) that a discounted backup leaves as they are."""
-        values = np.full(len(self.cells), self._never)  # which they stay where nothing arrives
-        for _ in range(self._iterations):
-            before, values = values, backup(values)
-            if np.abs(values - before).max() < 1e-7:
-                break
-        return values
 
     @cached_property
     def _mean_transitions(self) -> sparse.csr_matrix:

@@ -66,7 +66,7 @@ def in_turn(method):
 
 
 def while_idle(step: Callable[[], bool], after: float = 0.01) -> None:
-    """Call `step` so many seconds later, and whenever the kernel has had a moment for other things, until it is false."""
+    """Call `step` after so many seconds, and again whenever the kernel had a moment for others, until it is false."""
 
     def go() -> None:
         if step():
