@@ -1,6 +1,7 @@
 """Grading of learners' notebooks, and what else the course's instructors are given."""
 
 import csv
+import gc
 import json
 import os
 import re
@@ -8,6 +9,8 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -21,6 +24,7 @@ from rlkit_workbook.exercises import BUILDS, EXERCISES, grading
 from rlkit_workbook.exercises.building import minibatches
 from rlkit_workbook.exercises.grading import grade_notebooks, server
 from rlkit_workbook.exercises.grading.marks import feedback, grade_tables, write_feedback, write_marks
+from rlkit_workbook.exercises.grading.statements import read
 from rlkit_workbook.exercises.grading.submissions import find_files, right_answers, students
 from rlkit_workbook.exercises.quizzes import BELIEFS
 
@@ -441,6 +445,27 @@ def test_what_cannot_be_graded_is_told_before_anything_runs(arguments, says, tmp
     assert says in told
     assert len(told.splitlines()) == 1
     assert set(tmp_path.iterdir()) == before
+
+
+def test_many_notebooks_are_read_at_once():
+    """Python 3.11 counts how deep it is in a tree for all threads together, and switches where garbage is collected."""
+
+    class Garbage:
+        def __del__(self):
+            time.sleep(0)
+
+    def go(_):
+        garbage = Garbage()
+        garbage.itself = garbage
+        return read({"cell 1": "\n".join(f"x{i} = [a + b * {i} for a in range(3)]" for i in range(100))})
+
+    threshold = gc.get_threshold()
+    gc.set_threshold(20)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert len(list(pool.map(go, range(100)))) == 100
+    finally:
+        gc.set_threshold(*threshold)
 
 
 def test_the_committed_notebooks_are_unsolved_and_complete():

@@ -10,6 +10,7 @@ import ast
 import dis
 import importlib.util
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType
@@ -67,11 +68,20 @@ class Reading:
     def source(self, name: str, cell: str) -> str:
         """The last function or class of that name in a cell, else below or above it; empty where there is none."""
         for text in (self.sources[cell], *reversed(self.sources.values())):
-            nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+            nodes = [node for node in ast.walk(_parsed(text)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
             for node in reversed([node for node in nodes if node.name == name]):
                 first = min([node.lineno, *(mark.lineno for mark in node.decorator_list)])
                 return "\n".join(text.splitlines()[first - 1 : node.end_lineno])
         return ""
+
+
+_turn = threading.Lock()
+
+
+def _parsed(source: str, name: str = "<unknown>") -> ast.Module:
+    """The tree of a source, one at a time: where two threads parse, Python 3.11 now and then raises a SystemError."""
+    with _turn:
+        return ast.parse(source, name)
 
 
 def read(cells: dict[str, str]) -> Reading:
@@ -82,7 +92,7 @@ def read(cells: dict[str, str]) -> Reading:
             source = _python(text)
             nodes += [
                 (cell, number, node, compile(ast.Module([node], []), cell, "exec", FLAGS, dont_inherit=True))
-                for number, node in enumerate(ast.parse(source, cell).body)
+                for number, node in enumerate(_parsed(source, cell).body)
             ]
             sources[cell] = source
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
