@@ -717,6 +717,11 @@ def test_what_train_begins_is_begun_and_drawn_while_the_kernel_is_idle():
     assert ahead.settings == view.settings()
     assert (view.training, view.picture.value, view.still()) == (None, "", ("Choose, then press Train.", None))
     other.fields["alpha"].number.value = 1.0  # too late for what was begun
+    third = asyncio.run(asyncio.wait_for(kernel(1.0), 60))
+    third.offer("tiny", "tiny_data()", tiny_data()[:60])
+    third.train()
+    third.training.join(120)
+    assert len(third.training.run.data) == 60, "not what was begun with other data of that name"
     at_once = panel(alpha=1.0)
     for each in (view, other, at_once):
         each.train()

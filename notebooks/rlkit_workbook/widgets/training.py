@@ -153,6 +153,7 @@ class LiveTrainer(Panel):
     def offer(self, name: str, code: str, data: Transitions) -> None:
         """Put a data set on the list, in place of the one of that name."""
         self.sources[name] = Source(name, code, lambda: data)
+        self._ahead = self._tiles_ahead = None  # of the data that had this name
         kept = self.dataset.value
         self.dataset.options = list(self.sources)
         self.dataset.value = kept
